@@ -1,0 +1,1 @@
+"""The vocabulary that handlers, messengers, providers and storage share: frozen values, no I/O."""

@@ -1,0 +1,102 @@
+"""What a messenger hands in: neutral, serialisable, stored as it is before it is acknowledged."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from chat.buttons import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an answer goes: enough to answer after a restart.
+
+    `place` is what a messenger's rate limits count (a Telegram chat, a Discord channel); `thread` parts it into
+    conversations (a topic); `message` is what the answer may reply to. `token` is for messengers that hand out one
+    for an answer (Discord's interactions), good until `token_expires_at` (Unix seconds).
+    """
+
+    messenger: str
+    place: str
+    thread: str = ""
+    message: str = ""
+    private: bool = True
+    token: str = ""
+    token_expires_at: float = 0.0
+
+    @property
+    def conversation(self) -> str:
+        """The key of history and lane."""
+        return f"{self.messenger}:{self.place}" + (f"/{self.thread}" if self.thread else "")
+
+    @property
+    def budget(self) -> str:
+        """The key of the rate budget: every topic of a chat shares it."""
+        return f"{self.messenger}:{self.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who it is from. `id` is the messenger's numeric id, never a name: names can be taken over."""
+
+    id: str
+    name: str = ""
+    language: str = ""  # as the messenger gives it: "ru", "pt-br"; empty = unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Text for the model."""
+
+    address: Address
+    sender: Sender
+    key: str  # messenger, bot and update id: a repeat is dropped by it
+    text: str
+    kind: Literal["said"] = "said"
+
+
+@dataclass(frozen=True, slots=True)
+class Invoked:
+    """A command, by a slash or a form: its name and the text behind it."""
+
+    address: Address
+    sender: Sender
+    key: str
+    command: str
+    text: str = ""
+    kind: Literal["invoked"] = "invoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A button of ours was pressed."""
+
+    address: Address
+    sender: Sender
+    key: str
+    action: Action
+    kind: Literal["pressed"] = "pressed"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The bot was blocked, or removed from the place: nothing is sent there any more."""
+
+    address: Address
+    sender: Sender
+    key: str
+    kind: Literal["left"] = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An update that couldn't be understood: put aside with its payload, so that it stops nobody else."""
+
+    address: Address
+    key: str
+    reason: str
+    payload: str
+    sender: Sender = field(default_factory=lambda: Sender(""))
+    kind: Literal["unreadable"] = "unreadable"
+
+
+Incoming = Said | Invoked | Pressed | Left | Unreadable

@@ -1,0 +1,40 @@
+"""Who may talk to the bot: decided in memory, from numeric ids, before anything is stored."""
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel
+
+from chat.incoming import Incoming
+
+
+class AccessSettings(BaseModel, frozen=True, extra="forbid"):
+    """`access:` in the config. Entries are `messenger:id` (a person, or a group with its minus: `telegram:-100555`)."""
+
+    public: bool = False
+    admins: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    block: tuple[str, ...] = ()
+
+
+class Access:
+    """Closed by default: without `public` and an allow-list, only admins get an answer."""
+
+    def __init__(self, settings: AccessSettings, trusted: Iterable[str] = ()) -> None:
+        """`trusted`: messengers whose people are admins by being there (the playground on loopback)."""
+        self._settings = settings
+        self._trusted = frozenset(trusted)
+
+    def is_admin(self, incoming: Incoming) -> bool:
+        """Whether the sender is an admin."""
+        address, sender = incoming.address, incoming.sender
+        return address.messenger in self._trusted or f"{address.messenger}:{sender.id}" in self._settings.admins
+
+    def allows(self, incoming: Incoming) -> bool:
+        """Whether the sender gets an answer at this place. An admin always does; a blocked one never otherwise."""
+        if self.is_admin(incoming):
+            return True
+        address = incoming.address
+        names = {f"{address.messenger}:{incoming.sender.id}", f"{address.messenger}:{address.place}"}
+        if not names.isdisjoint(self._settings.block):
+            return False
+        return self._settings.public or not names.isdisjoint(self._settings.allow)

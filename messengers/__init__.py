@@ -1,0 +1,1 @@
+"""WHERE things are said: one folder per messenger, and what they share."""

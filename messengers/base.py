@@ -1,0 +1,136 @@
+"""What every messenger offers. These docstrings are the contract; tests/messengers holds each messenger to it.
+
+MessengerError               a call to a messenger failed
+├─ SlowDown                  too many calls: nothing at this place before `retry_after` seconds are over
+├─ MessageGone               the message to change was deleted: stop quietly
+├─ PlaceGone                 blocked, removed, chat or topic gone: nothing can be said here
+├─ MarkupRefused             the formatting was refused: the same as plain text will be taken
+└─ Unsure                    network or server failure: it may have been applied or not; try again
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from chat.buttons import Button
+from chat.incoming import Address, Incoming
+from messengers.budget import Budget
+
+
+class MessengerError(Exception):
+    """A call to a messenger failed; `str()` is for the log."""
+
+
+class SlowDown(MessengerError):
+    """Too many calls for this place: none before `retry_after` seconds are over."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"slow down for {retry_after:g} s")
+        self.retry_after = retry_after
+
+
+class MessageGone(MessengerError):
+    """The message to edit doesn't exist any more, or can't be edited any more."""
+
+
+class PlaceGone(MessengerError):
+    """Nothing can be said at this place: blocked, removed, or the chat or topic is gone."""
+
+
+class MarkupRefused(MessengerError):
+    """The messenger refused the formatting of this page."""
+
+
+class Unsure(MessengerError):
+    """The call failed on its way (network, 5xx, time-out): it may have been applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One message, rendered: `text` as people see it, `size` in the messenger's own count, `markup` its own affair."""
+
+    text: str
+    size: int
+    markup: Any = None
+
+
+class Dialect(Protocol):
+    """How a messenger shows Markdown."""
+
+    @property
+    def limit(self) -> int:
+        """The largest `Page.size` that one message takes."""
+        ...
+
+    def render(self, source: str, *, final: bool) -> Page:
+        """Markdown to a page; never raises, whatever the model wrote. While not `final`, open constructs may be closed."""
+        ...
+
+    def plain(self, source: str) -> Page:
+        """The same text without any markup: what is sent when markup was refused."""
+        ...
+
+    def measure(self, text: str) -> int:
+        """The size of bare text in this messenger's count."""
+        ...
+
+
+class Chat(Protocol):
+    """One place where an answer goes. Every call has a time-out and raises only `MessengerError`s."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """How pages are made for this place."""
+        ...
+
+    @property
+    def budget(self) -> Budget:
+        """When calls may be made here: callers take a permit from it before each call."""
+        ...
+
+    async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False) -> str:
+        """Send a new message; its id. With `reply` it answers the message that the address names."""
+        ...
+
+    async def edit(self, message: str, page: Page, buttons: Sequence[Button] = ()) -> None:
+        """Make `message` show `page` and just these buttons. "Not modified" is success."""
+        ...
+
+    async def delete(self, message: str) -> None:
+        """Remove a message of ours; one that is gone already is success."""
+        ...
+
+    async def typing(self) -> None:
+        """Show "typing …" once; it fades by itself after `typing_lasts` seconds."""
+        ...
+
+    @property
+    def typing_lasts(self) -> float:
+        """Seconds that one `typing` call is shown."""
+        ...
+
+
+class Receive(Protocol):
+    """Where messengers hand in what people do."""
+
+    async def __call__(self, incoming: Incoming) -> None:
+        """Return once `incoming` is stored: only then may the messenger acknowledge it. Raises `OSError` where it
+        can't be stored; it must then be handed in again."""
+        ...
+
+
+class Messenger(Protocol):
+    """A messenger: takes in what people do, and opens places to answer at."""
+
+    @property
+    def name(self) -> str:
+        """The first part of every address: `telegram`."""
+        ...
+
+    async def run(self, receive: Receive) -> None:
+        """Take in what people do, until cancelled. A server out of reach is tried again, for as long as it takes."""
+        ...
+
+    def open(self, address: Address) -> Chat:
+        """The place of `address`, also after a restart. Does no I/O."""
+        ...

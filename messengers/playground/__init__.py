@@ -1,0 +1,1 @@
+"""The playground: a page in the browser that is one more messenger."""

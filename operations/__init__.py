@@ -1,0 +1,1 @@
+"""What keeps the bot running: lanes, the outbox, log and redaction, health."""

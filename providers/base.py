@@ -1,0 +1,82 @@
+"""What every provider offers. These docstrings are the contract; tests/providers holds each provider to it."""
+
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from chat.events import ReplyEvent
+from chat.messages import Message
+
+JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRequest:
+    """A question to a model: history and question in order (the last message is the question), system prompt apart.
+
+    `parameters` go to the server as they are (`temperature`, `max_tokens`, …), so that new ones need no release.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    system: str = ""
+    parameters: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider can do; what it can't is left out of the request by the caller."""
+
+    history: bool = True
+    system_prompt: bool = True
+    streaming: bool = True
+    vision: bool = False
+    continuing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that a provider offers, by the name that the provider takes."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Something worth showing while no answer is there yet: a text key (`status.queued`) and its placeholders."""
+
+    key: str
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+StatusSink = Callable[[Status], None]
+
+
+class Provider(Protocol):
+    """Somebody who answers. An async context manager: its connections live from enter to exit."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
+
+    def stream_reply(
+        self, request: ReplyRequest, status: StatusSink
+    ) -> AbstractAsyncContextManager[AsyncIterable[ReplyEvent]]:
+        """Ask, and stream the answer.
+
+        Entering returns when the first answer event is in hand: every refusal is raised there, as a `ProviderError`,
+        so it is the only place to retry or fall back. "Queued", "the model is loading" go to `status` meanwhile.
+        Iterating yields events as they come, `Completed` last; a stream cut before its end mark raises `CutOff`.
+        Leaving, early or not, closes the connection, which makes the server stop.
+        """
+        ...
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """What the server offers now. Raises `ProviderError`."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc: object) -> None: ...

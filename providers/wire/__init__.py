@@ -1,0 +1,1 @@
+"""Pure translators between the vocabulary and the wire formats that several providers share."""
