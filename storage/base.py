@@ -1,8 +1,8 @@
 """What is remembered, and when it is safe. These docstrings are the contract; tests/storage holds each store to it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel
 
@@ -10,11 +10,11 @@ from chat.incoming import Incoming
 from chat.messages import Message
 from chat.replies import Final, ReplyState
 
-# new:      stored, not begun
-# running:  being answered; `reply` holds the messages that show it
-# answered: the answer is complete and stored, its delivery may be under way
-# done:     delivered
-# dead:     given up, kept with its payload: it can be retried
+# new      - stored, not begun
+# running  - being answered; `reply` holds the messages that show it
+# answered - the answer is complete and stored, its delivery may be under way
+# done     - delivered
+# dead     - given up, kept with its payload: it can be retried
 TurnState = Literal["new", "running", "answered", "done", "dead"]
 
 
@@ -35,7 +35,7 @@ class Turn:
     id: int
     incoming: Incoming
     state: TurnState = "new"
-    reply: ReplyState = ReplyState()
+    reply: ReplyState = field(default_factory=ReplyState)
     final: Final | None = None
     failed: bool = False  # the final tells of a failure: dead when delivered
     interruptions: int = 0  # how often our own death interrupted it
@@ -52,12 +52,8 @@ class Store(Protocol):
         """The turn of that number."""
         ...
 
-    async def latest(self, conversation: str) -> Turn | None:
-        """The newest turn with an answer of its own (said, or a command that is a turn) in a conversation."""
-        ...
-
     async def unfinished(self) -> Sequence[Turn]:
-        """At start: everything new, running or answered, oldest first; what was running counts one interruption more."""
+        """At start: all that isn't done or dead, oldest first; what was running counts an interruption more."""
         ...
 
     async def begin(self, turn: int) -> None:
@@ -69,9 +65,12 @@ class Store(Protocol):
         ...
 
     async def answer(
-        self, turn: int, reply: ReplyState, final: Final, history: Sequence[Message], *, failed: bool
+        self, turn: int, reply: ReplyState, final: Final | None, history: Sequence[Message], *, failed: bool
     ) -> None:
-        """The answer is complete: `final` is to be delivered, and the turn's entries of history are now `history`."""
+        """The answer is complete: `final` is to be delivered, and the turn's entries of history are now `history`.
+
+        Without a `final` there is nothing to deliver: the turn is over.
+        """
         ...
 
     async def finish(self, turn: int, parts: Sequence[str], *, dead: bool = False) -> None:
@@ -79,7 +78,7 @@ class Store(Protocol):
         ...
 
     async def reopen(self, turn: int) -> Turn | None:
-        """Make a finished turn new again, its messages kept, its entries of history removed. None: it isn't finished."""
+        """Make a finished turn new again: its messages are kept, its history is removed. None: it isn't finished."""
         ...
 
     async def history(self, conversation: str, before: int) -> Sequence[Message]:
@@ -89,3 +88,7 @@ class Store(Protocol):
     async def recent_places(self, seconds: float) -> frozenset[str]:
         """The places (`Address.budget`) that were written to within the last `seconds`."""
         ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc: object) -> None: ...
