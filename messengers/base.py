@@ -4,7 +4,8 @@ MessengerError               a call to a messenger failed
 ├─ SlowDown                  too many calls: nothing at this place before `retry_after` seconds are over
 ├─ MessageGone               the message to change was deleted: stop quietly
 ├─ PlaceGone                 blocked, removed, chat or topic gone: nothing can be said here
-├─ MarkupRefused             the formatting was refused: the same as plain text will be taken
+├─ Refused                   this page won't be taken; the same as plain text may be
+├─ Fatal                     the whole messenger can't run (a wrong token, a port in use): end with this sentence
 └─ Unsure                    network or server failure: it may have been applied or not; try again
 """
 
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 
 from chat.buttons import Button
 from chat.incoming import Address, Incoming
-from messengers.budget import Budget
+from messengers.budget import Budget, Budgets
 
 
 class MessengerError(Exception):
@@ -37,8 +38,12 @@ class PlaceGone(MessengerError):
     """Nothing can be said at this place: blocked, removed, or the chat or topic is gone."""
 
 
-class MarkupRefused(MessengerError):
-    """The messenger refused the formatting of this page."""
+class Refused(MessengerError):
+    """The messenger won't take this page, whoever sends it again; the same as plain text it may."""
+
+
+class Fatal(MessengerError):
+    """The messenger can't run at all, and trying again won't help; `str()` says to the operator what to do."""
 
 
 class Unsure(MessengerError):
@@ -63,7 +68,7 @@ class Dialect(Protocol):
         ...
 
     def render(self, source: str, *, final: bool) -> Page:
-        """Markdown to a page; never raises, whatever the model wrote. While not `final`, open constructs may be closed."""
+        """Markdown to a page; never raises, whatever the model wrote. Unless `final`, open constructs may be closed."""
         ...
 
     def plain(self, source: str) -> Page:
@@ -129,6 +134,16 @@ class Messenger(Protocol):
 
     async def run(self, receive: Receive) -> None:
         """Take in what people do, until cancelled. A server out of reach is tried again, for as long as it takes."""
+        ...
+
+    @property
+    def budgets(self) -> Budgets:
+        """The permits of all its places."""
+        ...
+
+    @property
+    def seconds_since_poll(self) -> float:
+        """How long ago its server was last heard; 0 where it is its own server."""
         ...
 
     def open(self, address: Address) -> Chat:

@@ -1,0 +1,208 @@
+"""A reply that grows while people watch: fragments in, rate-limited edits out; one implementation for every messenger.
+
+Reading the provider never waits for the messenger. One writer shows the newest text, one call in flight, on its own
+clock; interim text may be skipped. The final form is not this module's affair: the outbox delivers it.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Literal
+
+from chat.buttons import Button
+from chat.errors import BotError
+from chat.events import Completed, EndReason, ReasoningDelta, Replaced, ReplyEvent, TextDelta, Usage
+from chat.replies import ReplyState
+from messengers.base import Chat, MessageGone, MessengerError, PlaceGone, SlowDown
+from messengers.budget import Priority
+from messengers.screen import Layout, Screen
+
+log = logging.getLogger(__name__)
+
+MAX_CHARACTERS = 200_000  # an endless answer ends here, as if the model's limit of tokens had cut it
+CHECKPOINT_SECONDS = 1.0
+TYPING_AFTER_SECONDS = 0.3  # a model that answers at once needs no "typing …", which costs a permit
+PAUSE_SECONDS = 0.35  # between two edits where the budget would allow more: nobody reads faster
+PAUSE_AFTER_FAILURE_SECONDS = 2.0
+
+Stream = AbstractAsyncContextManager[AsyncIterable[ReplyEvent]]
+Checkpoint = Callable[[ReplyState], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What became of a reply: what arrived is here whatever happened, never lost to an exception."""
+
+    state: ReplyState
+    end: EndReason | Literal["failed"]
+    failure: BotError | None = None
+    gone: bool = False  # the message or the place was taken away: there is nothing left to show
+    usage: Usage | None = None
+
+
+class LiveReply:
+    """One reply while it is made."""
+
+    def __init__(
+        self,
+        chat: Chat,
+        checkpoint: Checkpoint,
+        *,
+        state: ReplyState | None = None,
+        buttons: Sequence[Button] = (),
+        reply: bool = False,
+        may_begin: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`state`: messages of an earlier run, which this reply takes over. `buttons`: shown while it streams.
+
+        `reply`: quote the question. `may_begin`: awaited before the first call, so that an earlier answer comes first.
+        """
+        self._chat = chat
+        self._checkpoint = checkpoint
+        self._buttons = tuple(buttons)
+        self._may_begin = may_begin
+        self._screen = Screen(chat, state.parts if state else (), reply=reply)
+        self._layout = Layout(chat)
+        self._text = ""
+        self._usage: Usage | None = None
+        self._changed = asyncio.Event()
+        self._reader: asyncio.Task[EndReason] | None = None
+        self._stopped = False
+        self._gone = False
+        self._calling = False
+        self._closing = False
+
+    def stop(self) -> None:
+        """End the reply here: the provider's connection is closed, what has arrived stays. Twice is as good as once."""
+        self._stopped = True
+        if self._reader:
+            self._reader.cancel()
+
+    async def show(self, stream: Stream) -> Shown:
+        """Read the answer to its end while showing it. Raises only `CancelledError`, and what is a fault of ours."""
+        if self._stopped:
+            return Shown(self._state, "stopped")
+        self._reader = asyncio.create_task(self._read(stream))
+        helpers = [asyncio.create_task(work()) for work in (self._write, self._type, self._save)]
+        try:
+            end, failure = await self._outcome(self._reader)
+        finally:
+            await self._close(*helpers)
+        return Shown(self._state, end, failure, self._gone, self._usage)
+
+    @property
+    def _state(self) -> ReplyState:
+        return ReplyState(self._screen.parts, self._text)
+
+    async def _outcome(self, reader: asyncio.Task[EndReason]) -> tuple[EndReason | Literal["failed"], BotError | None]:
+        try:
+            return await reader, None
+        except BotError as failure:
+            return "failed", failure
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if self._stopped and not (current and current.cancelling()):
+                return "stopped", None
+            raise
+
+    async def _read(self, stream: Stream) -> EndReason:
+        async with stream as events:
+            async for event in events:
+                match event:
+                    case TextDelta(text):
+                        self._text += text
+                    case Replaced(text):
+                        self._text = text
+                    case ReasoningDelta():
+                        continue
+                    case Completed(reason, usage):
+                        self._usage = usage
+                        return reason
+                if self._text.strip():
+                    self._changed.set()
+                if len(self._text) > MAX_CHARACTERS:
+                    self._text = self._text[:MAX_CHARACTERS]
+                    return "length"
+        return "done"
+
+    async def _write(self) -> None:
+        if self._may_begin:
+            await self._may_begin()
+        while not self._closing:
+            await self._changed.wait()
+            await self._chat.budget.permit(Priority.INTERIM if self._screen.parts else Priority.FIRST)
+            pause = await self._call()
+            if not self._closing:
+                await asyncio.sleep(pause)
+
+    async def _call(self) -> float:
+        """Make one call with the newest text; how long to pause after it."""
+        self._changed.clear()  # set again by whatever arrives from here on
+        self._calling = True
+        known = self._screen.parts
+        wanted = self._layout.pages(self._text, self._buttons, final=False)
+        try:
+            await self._screen.step(wanted)
+        except SlowDown as refusal:
+            self._chat.budget.slow_down(refusal.retry_after)
+            self._changed.set()
+            return 0
+        except (MessageGone, PlaceGone):
+            self._gone = True
+            self.stop()
+            return 0
+        except MessengerError as failure:
+            log.warning("interim text not shown: %s", failure)
+            self._changed.set()
+            return PAUSE_AFTER_FAILURE_SECONDS
+        finally:
+            self._calling = False
+            if self._screen.parts != known:
+                await self._remember()
+        if self._screen.differs(wanted):
+            self._changed.set()
+        return PAUSE_SECONDS
+
+    async def _type(self) -> None:
+        """Show "typing …" until there is text."""
+        await asyncio.sleep(TYPING_AFTER_SECONDS)
+        while not self._changed.is_set() and not self._screen.parts:
+            await self._chat.budget.permit(Priority.TYPING)
+            try:
+                await self._chat.typing()
+            except SlowDown as refusal:
+                self._chat.budget.slow_down(refusal.retry_after)
+            except PlaceGone:
+                self._gone = True
+                self.stop()
+            except MessengerError as failure:
+                log.debug("typing not shown: %s", failure)
+            await asyncio.sleep(self._chat.typing_lasts)
+
+    async def _save(self) -> None:
+        """Store the text about once a second while it grows."""
+        saved = ""
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            if self._text != saved and self._screen.parts:
+                saved = self._text
+                await self._remember()
+
+    async def _remember(self) -> None:
+        try:
+            await self._checkpoint(self._state)
+        except OSError as failure:
+            log.warning("the state of a reply was not stored: %s", failure)
+
+    async def _close(self, writer: asyncio.Task[None], *others: asyncio.Task[None]) -> None:
+        """End the tasks. A call in flight is waited for: cancelled, its stale text might land after the final one."""
+        self._closing = True
+        for task in (writer, *others):
+            if not (task is writer and self._calling):
+                task.cancel()
+        results = await asyncio.gather(writer, *others, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result

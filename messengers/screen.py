@@ -1,0 +1,118 @@
+"""A reply's messages, and how to bring them to what they should show: one call at a time.
+
+Streaming, long answers, the final clean-up and recovery after a crash are all this: wanted parts against shown parts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from chat.buttons import Button
+from messengers.base import Chat, Page, Refused
+from messengers.splitting import split
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One message as it should be. `source` is its Markdown, for messengers that refuse the page made of it."""
+
+    source: str
+    page: Page
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """One message as it is; `shows` is None where an earlier run made it."""
+
+    id: str
+    shows: Wanted | None = None
+
+
+class Screen:
+    """The messages of one reply in one chat."""
+
+    def __init__(self, chat: Chat, parts: Sequence[str] = (), *, reply: bool = False) -> None:
+        """`parts`: messages that an earlier run made. `reply`: the first message quotes the question."""
+        self._chat = chat
+        self._reply = reply
+        self._messages = [_Message(part) for part in parts]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The ids of the messages, in order."""
+        return tuple(message.id for message in self._messages)
+
+    def differs(self, wanted: Sequence[Wanted], *, final: bool = False) -> bool:
+        """Whether a call is needed to show that."""
+        surplus = len(self._messages) - len(wanted)
+        return (
+            surplus < 0
+            or (final and surplus > 0)
+            or any(message.shows != want for message, want in zip(self._messages, wanted, strict=False))
+        )
+
+    async def step(self, wanted: Sequence[Wanted], *, final: bool = False) -> None:
+        """Make the one call that comes next: edits from the top, then new messages; `final` removes surplus ones.
+
+        Raises what `Chat` raises, except for a refused page, which is sent as plain text instead.
+        """
+        for index, want in enumerate(wanted):
+            if index == len(self._messages):
+                self._messages.append(await self._send(want, first=index == 0))
+                return
+            if self._messages[index].shows != want:
+                await self._edit(index, want)
+                return
+        if final and len(self._messages) > len(wanted):
+            await self._chat.delete(self._messages[-1].id)
+            self._messages.pop()
+
+    def skip(self, wanted: Sequence[Wanted]) -> None:
+        """Leave the message that `step` would edit next as it is: somebody deleted it."""
+        for index, (message, want) in enumerate(zip(self._messages, wanted, strict=False)):
+            if message.shows != want:
+                self._messages[index] = replace(message, shows=want)
+                return
+
+    async def _send(self, want: Wanted, *, first: bool) -> _Message:
+        reply = self._reply and first
+        try:
+            message = await self._chat.send(want.page, want.buttons, reply=reply)
+        except Refused:
+            message = await self._chat.send(self._plain(want), want.buttons, reply=reply)
+        return _Message(message, want)
+
+    async def _edit(self, index: int, want: Wanted) -> None:
+        message = self._messages[index]
+        try:
+            await self._chat.edit(message.id, want.page, want.buttons)
+        except Refused:
+            await self._chat.edit(message.id, self._plain(want), want.buttons)
+        self._messages[index] = replace(message, shows=want)
+
+    def _plain(self, want: Wanted) -> Page:
+        return self._chat.dialect.plain(want.source)
+
+
+class Layout:
+    """Source text to messages, for one reply: remembers where full parts end, so that those never move."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._dialect = chat.dialect
+        self._source = ""
+        self._cuts: list[int] = []
+        self._full: list[Wanted] = []
+
+    def pages(self, source: str, buttons: tuple[Button, ...] = (), *, final: bool) -> list[Wanted]:
+        """The messages that show `source`, with the buttons under the last one. Only the open part is rendered anew."""
+        if not source.startswith(self._source[: self._cuts[-1] if self._cuts else 0]):
+            self._cuts, self._full = [], []  # the provider replaced text that was full already
+        self._source = source
+        parts = split(source, self._dialect, self._cuts)
+        for part in parts[len(self._full) : -1]:
+            self._full.append(Wanted(part.source, self._dialect.render(part.source, final=True)))
+            self._cuts.append(part.end)
+        if not parts:
+            return []
+        last = Wanted(parts[-1].source, self._dialect.render(parts[-1].source, final=final), buttons)
+        return [want for want in (*self._full, last) if want.page.size]
