@@ -1,0 +1,142 @@
+"""Telegram as a messenger: its own polling, which acknowledges an update only when it is stored."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from aiogram import Bot
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.methods import AnswerCallbackQuery, GetMe, SetMyCommands
+from aiogram.types import BotCommand, Update
+
+from chat.incoming import Address, Pressed, Unreadable
+from messengers.base import Chat, Fatal, MessengerError, Receive, SlowDown
+from messengers.budget import Budgets, Rate
+from messengers.telegram.calls import RawGetUpdates, call
+from messengers.telegram.chat import TelegramChat
+from messengers.telegram.reading import UPDATES, Reader
+from messengers.telegram.rendering import TelegramDialect
+from messengers.telegram.settings import TelegramSettings
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 30
+POLL_TIMEOUT_SECONDS = POLL_SECONDS + 10
+LONGEST_PAUSE_SECONDS = 30.0
+
+# Telegram's FAQ: about one message a second in a chat with short bursts, 20 a minute in a group, about 30 a second for
+# a token; edits count like sends. Burst and rate together stay below 20 in any minute, and below 30 in any second.
+PRIVATE = Rate(burst=4, per_second=1.0)
+GROUP = Rate(burst=4, per_second=15 / 60)
+TOKEN = Rate(burst=4, per_second=25, reserve=1)
+
+Menu = Mapping[str, Sequence[tuple[str, str]]]  # language → (command, description)
+
+
+class Telegram:
+    """See `messengers.base.Messenger`. A context manager: its connections live from enter to exit."""
+
+    name = "telegram"
+
+    def __init__(self, settings: TelegramSettings, commands: Collection[str], menu: Menu) -> None:
+        self._commands = commands
+        self._menu = menu
+        self._dialect = TelegramDialect()
+        self.budgets = Budgets(lambda address: PRIVATE if address.private else GROUP, TOKEN)
+        # Two sessions: a long poll must never wait for a connection that sending uses, nor the other way round.
+        self._polling, self._sending = _bot(settings), _bot(settings)
+        self._last_good_poll = time.monotonic()
+
+    async def __aenter__(self) -> "Telegram":
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await asyncio.gather(self._polling.session.close(), self._sending.session.close())
+
+    @property
+    def seconds_since_poll(self) -> float:
+        """How long ago Telegram last answered a poll: the messenger's health."""
+        return time.monotonic() - self._last_good_poll
+
+    def open(self, address: Address) -> Chat:
+        """See `Messenger.open`."""
+        return TelegramChat(self._sending, address, self._dialect, self.budgets.of(address))
+
+    async def run(self, receive: Receive) -> None:
+        """See `Messenger.run`. Raises `Fatal` for a token that Telegram doesn't know."""
+        reader = await self._introduce()
+        offset: int | None = None
+        pause = 1.0
+        while True:
+            try:
+                poll = RawGetUpdates(offset=offset, timeout=POLL_SECONDS, allowed_updates=list(UPDATES))
+                updates: list[dict[str, Any]] = await call(self._polling, poll, POLL_TIMEOUT_SECONDS) or []
+                self._last_good_poll = time.monotonic()
+                for update in updates:
+                    await self._take(update, reader, receive)
+                    offset = int(update["update_id"]) + 1
+                pause = 1.0
+            except Fatal:
+                raise
+            except (MessengerError, OSError) as failure:
+                log.warning("polling Telegram failed, again in %g s: %s", pause, failure)
+                await asyncio.sleep(failure.retry_after if isinstance(failure, SlowDown) else pause)
+                pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
+
+    async def _introduce(self) -> Reader:
+        """Ask who the bot is until Telegram tells, and set the menu."""
+        pause = 1.0
+        while True:
+            try:
+                me = await call(self._polling, GetMe())
+                break
+            except Fatal:
+                raise
+            except MessengerError as failure:
+                log.warning("Telegram can't be reached, again in %g s: %s", pause, failure)
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
+        log.info("Telegram: this is @%s", me.username)
+        if not me.can_read_all_group_messages:
+            log.info("Telegram: in groups it sees commands, mentions and replies to it (privacy mode is on)")
+        await self._set_menu()
+        return Reader(me.id, me.username or "", self._commands)
+
+    async def _set_menu(self) -> None:
+        for language, entries in self._menu.items():
+            commands = [BotCommand(command=name, description=description) for name, description in entries]
+            try:
+                await call(self._polling, SetMyCommands(commands=commands, language_code=language or None))
+            except MessengerError as failure:
+                log.warning("the menu of commands was not set: %s", failure)
+
+    async def _take(self, raw: dict[str, Any], reader: Reader, receive: Receive) -> None:
+        """Hand in one update. One that can't be understood is put aside as it is, and stops nobody else."""
+        try:
+            update = Update.model_validate(raw)
+            incoming = reader.read(update)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            key = f"telegram:{reader.bot_id}:{raw.get('update_id')}"
+            reason = f"{type(error).__name__}: {error}"[:500]
+            await receive(Unreadable(Address("telegram", "unreadable"), key, reason, json.dumps(raw)))
+            return
+        if incoming:
+            await receive(incoming)
+        if isinstance(incoming, Pressed) and update.callback_query:
+            await self._acknowledge(update.callback_query.id)
+
+    async def _acknowledge(self, query: str) -> None:
+        """End the spinner on a pressed button. Too late is no harm."""
+        try:
+            await call(self._sending, AnswerCallbackQuery(callback_query_id=query), timeout=5)
+        except MessengerError as failure:
+            log.debug("a button press was not acknowledged: %s", failure)
+
+
+def _bot(settings: TelegramSettings) -> Bot:
+    session = AiohttpSession(proxy=settings.proxy or None, api=TelegramAPIServer.from_base(settings.api_base_url))
+    return Bot(settings.token.get_secret_value(), session)

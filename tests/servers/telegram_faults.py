@@ -1,0 +1,142 @@
+"""Faults on demand: what goes wrong between the bot and the stand-in Telegram, by script or by seeded chance."""
+
+import random
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+FaultKind = Literal["flood", "bad_gateway", "reset", "stall", "cut_body", "conflict", "unauthorized"]
+POLLING = "getUpdates"
+ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way for a call to fail. `applied`: whether the call takes effect although its answer fails to arrive.
+
+    `seconds` is the wait that a flood asks for, or the silence of a stall.
+    """
+
+    kind: FaultKind
+    seconds: float = 0.0
+    applied: bool = False
+
+    @classmethod
+    def flood(cls, retry_after: float) -> "Fault":
+        """429; the chat keeps refusing sends and edits for that long."""
+        return cls("flood", retry_after)
+
+    @classmethod
+    def bad_gateway(cls, *, applied: bool = False) -> "Fault":
+        """502 with a page of HTML."""
+        return cls("bad_gateway", applied=applied)
+
+    @classmethod
+    def applied_then_reset(cls) -> "Fault":
+        """The call takes effect, then the connection is reset without an answer."""
+        return cls("reset", applied=True)
+
+    @classmethod
+    def reset(cls) -> "Fault":
+        """The connection is reset before anything happened."""
+        return cls("reset")
+
+    @classmethod
+    def stall(cls, seconds: float, *, applied: bool = True) -> "Fault":
+        """No answer for that long, then the right one; not `applied`: it takes effect only then, if anyone waits."""
+        return cls("stall", seconds, applied)
+
+    @classmethod
+    def cut_body(cls) -> "Fault":
+        """The call takes effect; the headers promise more than is sent."""
+        return cls("cut_body", applied=True)
+
+    @classmethod
+    def conflict(cls) -> "Fault":
+        """409: another poller (getUpdates only)."""
+        return cls("conflict")
+
+    @classmethod
+    def unauthorized(cls) -> "Fault":
+        """401, as after the token was revoked."""
+        return cls("unauthorized")
+
+
+@dataclass(slots=True)
+class Injected:
+    """A fault that was injected: `applied` says whether the call took effect, `answered` whether the bot was told."""
+
+    at: float
+    fault: Fault
+    method: str
+    chat: int | None
+    applied: bool = False
+    answered: bool = False
+    message: int | None = None  # the message that the call sent or changed, where it was applied
+
+    @property
+    def ambiguous(self) -> bool:
+        """It happened, and the bot can't know it."""
+        return self.applied and not self.answered
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    method: str
+    chat: int | None
+    fault: Fault
+
+    def fits(self, method: str, chat: int | None) -> bool:
+        return self.method in (ANY, method) and self.chat in (None, chat)
+
+
+class Faults:
+    """What is to go wrong next, and the record of what did."""
+
+    def __init__(self) -> None:
+        self.injected: list[Injected] = []
+        self._planned: deque[_Planned] = deque()
+        self._rates: list[tuple[Fault, float]] = []
+        self._methods: frozenset[str] | None = None
+        self._random = random.Random(0)
+
+    def next(self, method: str, *faults: Fault, chat: int | None = None) -> None:
+        """Let the next calls of `method` ("*" = any), one for each fault, fail like this; with `chat` only there."""
+        self._planned.extend(_Planned(method, chat, fault) for fault in faults)
+
+    def at_random(self, rates: Mapping[Fault, float], *, seed: int, methods: Collection[str] | None = None) -> None:
+        """Let each call (of `methods`) fail with these probabilities, until `stop`. Conflicts hit getUpdates only."""
+        self._rates = list(rates.items())
+        self._methods = frozenset(methods) if methods is not None else None
+        self._random = random.Random(seed)
+
+    def stop(self) -> None:
+        """Nothing goes wrong any more."""
+        self._rates.clear()
+        self._planned.clear()
+
+    @property
+    def planned(self) -> int:
+        """Scripted faults that have not happened yet."""
+        return len(self._planned)
+
+    @property
+    def ambiguous_sends(self) -> list[Injected]:
+        """Messages that were sent although the bot can't know it: each may leave an orphan."""
+        return [one for one in self.injected if one.method == "sendMessage" and one.ambiguous]
+
+    def draw(self, method: str, chat: int | None) -> Fault | None:
+        """What is to go wrong with this call, if anything."""
+        for plan in self._planned:
+            if plan.fits(method, chat):
+                self._planned.remove(plan)
+                return plan.fault
+        if not self._rates or not (self._methods is None or method in self._methods):
+            return None
+        chance = self._random.random()
+        for fault, rate in self._rates:
+            chance -= rate
+            if chance < 0:
+                return fault if fault.kind != "conflict" or method == POLLING else None
+        return None

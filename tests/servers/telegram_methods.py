@@ -1,0 +1,205 @@
+"""The Bot API methods of the stand-in Telegram, with the error texts of the real one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.servers.telegram_chats import Chat
+from tests.servers.telegram_markup import parse_marked_up
+from tests.servers.telegram_messages import Message, Version
+from tests.servers.telegram_text import (
+    TEXT_LIMIT,
+    ApiError,
+    Json,
+    bad_request,
+    fix_text,
+    inline_keyboard,
+    read_json,
+    refuse_lone_surrogates,
+    utf16_length,
+)
+from tests.servers.telegram_updates import list_of_kinds
+from tests.servers.telegram_world import World
+
+NOT_MODIFIED = (
+    "message is not modified: specified new message content and reply markup are exactly the same as a current "
+    "content and reply markup of the message"
+)
+TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
+
+
+class Parameters:
+    """What a call came with: form fields are strings, fields of a JSON body may be anything."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = dict(fields)
+
+    def text(self, name: str) -> str:
+        value = self.fields.get(name)
+        text = "" if value is None else str(value)
+        refuse_lone_surrogates(text)
+        return text
+
+    def number(self, name: str) -> int | None:
+        try:
+            return int(str(self.fields.get(name)))
+        except ValueError:
+            return None
+
+    def json(self, name: str, what: str) -> Any:
+        value = self.fields.get(name)
+        return read_json(value, what) if value not in (None, "") else None
+
+    def flag(self, name: str) -> bool:
+        return str(self.fields.get(name, "")).lower() in ("true", "1", "yes")
+
+
+@dataclass
+class BotApi:
+    """The methods. `call` takes one; everything happens at once, but for the long poll."""
+
+    world: World
+    chats: dict[int, Chat]
+    drop_bad_links: bool = False
+    commands: list[Json] | None = None
+
+    def knows(self, method: str) -> bool:
+        """Whether there is such a method."""
+        return method.lower() in _METHODS
+
+    async def call(self, method: str, parameters: Parameters) -> Any:
+        """The result of a call; raises ApiError."""
+        if method.lower() == "getupdates":
+            return await self._get_updates(parameters)
+        return _METHODS[method.lower()](self, parameters)
+
+    def get_me(self, _: Parameters) -> Json:
+        all_messages = not self.world.privacy
+        abilities = {"can_join_groups": True, "can_read_all_group_messages": all_messages}
+        return self.world.bot.json() | abilities | {"supports_inline_queries": False}
+
+    async def _get_updates(self, parameters: Parameters) -> list[Json]:
+        if "allowed_updates" in parameters.fields:
+            self.world.updates.allow(list_of_kinds(parameters.json("allowed_updates", "allowed_updates")))
+        offset, limit = parameters.number("offset") or 0, parameters.number("limit") or 100
+        return await self.world.updates.poll(offset, limit, parameters.number("timeout") or 0)
+
+    def send_message(self, parameters: Parameters) -> Json:
+        chat = self._chat(parameters)
+        text, entities = self._text(parameters)
+        if utf16_length(text) > TEXT_LIMIT:
+            raise bad_request("message is too long")
+        markup = inline_keyboard(parameters.fields.get("reply_markup"))
+        thread = self._thread(chat, parameters)
+        reply_to = self._reply_to(chat, parameters)
+        version = Version(self.world.now(), text, entities, markup)
+        message = chat.keep(Message(0, self.world.bot, version.at, thread, reply_to, [version]))
+        return chat.show(message)
+
+    def edit_message_text(self, parameters: Parameters) -> Json:
+        chat = self._chat(parameters)
+        text, entities = self._text(parameters)
+        markup = inline_keyboard(parameters.fields.get("reply_markup"))
+        message = chat.message(parameters.number("message_id") or 0)
+        if not message:
+            raise bad_request("message to edit not found")
+        if message.sender != self.world.bot:
+            raise bad_request("message can't be edited")
+        if utf16_length(text) > TEXT_LIMIT:
+            raise bad_request("MESSAGE_TOO_LONG")
+        version = Version(self.world.now(), text, entities, markup)
+        if version.shows_the_same(message.versions[-1]):
+            raise bad_request(NOT_MODIFIED)
+        message.versions.append(version)
+        self.world.changes.happened()
+        return chat.show(message)
+
+    def delete_message(self, parameters: Parameters) -> bool:
+        chat = self._chat(parameters)
+        message = chat.message(parameters.number("message_id") or 0)
+        if not message:
+            raise bad_request("message to delete not found")
+        if message.sender != self.world.bot and chat.user is None:
+            raise bad_request("message can't be deleted")
+        chat.delete(message)
+        return True
+
+    def send_chat_action(self, parameters: Parameters) -> bool:
+        chat = self._chat(parameters)
+        action = parameters.text("action")
+        if not action:
+            raise bad_request("wrong parameter action in request")
+        chat.actions.append((self.world.now(), action, self._thread(chat, parameters)))
+        self.world.changes.happened()
+        return True
+
+    def answer_callback_query(self, parameters: Parameters) -> bool:
+        press = self.world.open_press(parameters.text("callback_query_id"))
+        if not press:
+            raise bad_request(TOO_OLD)
+        press.answer = {"text": parameters.text("text"), "show_alert": parameters.flag("show_alert")}
+        self.world.changes.happened()
+        return True
+
+    def set_my_commands(self, parameters: Parameters) -> bool:
+        commands = parameters.json("commands", "commands JSON object") or []
+        for command in commands:
+            name = str(command.get("command", "")).removeprefix("/")
+            if not (0 < len(name) <= 32 and name.replace("_", "").isalnum() and name == name.lower()):
+                raise bad_request("BOT_COMMAND_INVALID")
+            if not 0 < len(str(command.get("description", ""))) <= 256:
+                raise bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
+        self.commands = commands
+        return True
+
+    def delete_webhook(self, parameters: Parameters) -> bool:
+        if parameters.flag("drop_pending_updates"):
+            self.world.updates.drop_all()
+        return True
+
+    def _chat(self, parameters: Parameters) -> Chat:
+        if not parameters.text("chat_id"):
+            raise bad_request("chat_id is empty")
+        chat = self.chats.get(parameters.number("chat_id") or 0)
+        if not chat:
+            raise bad_request("chat not found")
+        if chat.refusal:
+            raise ApiError(chat.refusal.code, chat.refusal.description, **chat.refusal.parameters)
+        return chat
+
+    def _text(self, parameters: Parameters) -> tuple[str, list[Json]]:
+        text, mode = parameters.text("text"), parameters.text("parse_mode")
+        if mode and mode.lower() != "none":
+            return fix_text(*parse_marked_up(text, mode), drop_bad_links=True)
+        entities = parameters.json("entities", "entities JSON object") or []
+        if not isinstance(entities, list):
+            raise bad_request("expected an Array of MessageEntity")
+        return fix_text(text, entities, drop_bad_links=self.drop_bad_links)
+
+    def _thread(self, chat: Chat, parameters: Parameters) -> int | None:
+        thread = parameters.number("message_thread_id")
+        if thread is not None and thread not in chat.topics:
+            raise bad_request("message thread not found")
+        return thread
+
+    def _reply_to(self, chat: Chat, parameters: Parameters) -> int | None:
+        reply = parameters.json("reply_parameters", "reply parameters JSON object") or {}
+        number = reply.get("message_id", parameters.number("reply_to_message_id"))
+        if number is None or chat.message(int(number)):
+            return int(number) if number is not None else None
+        if reply.get("allow_sending_without_reply") or parameters.flag("allow_sending_without_reply"):
+            return None
+        raise bad_request("message to be replied not found")
+
+
+_METHODS: dict[str, Any] = {
+    "getme": BotApi.get_me,
+    "getupdates": None,
+    "sendmessage": BotApi.send_message,
+    "editmessagetext": BotApi.edit_message_text,
+    "deletemessage": BotApi.delete_message,
+    "sendchataction": BotApi.send_chat_action,
+    "answercallbackquery": BotApi.answer_callback_query,
+    "setmycommands": BotApi.set_my_commands,
+    "deletewebhook": BotApi.delete_webhook,
+}
