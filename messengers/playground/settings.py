@@ -1,6 +1,6 @@
 """`playground:` in the config."""
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
 
 class PlaygroundSettings(BaseModel, frozen=True, extra="forbid"):

@@ -1,0 +1,79 @@
+"""The playground as a place for answers: every call changes the journal, and the browsers follow that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chat.buttons import Button
+from messengers.base import Page, Unsure
+from messengers.budget import Budget
+from messengers.playground.journal import Journal
+
+LIMIT = 1_000_000  # characters of a message: more than any model writes, less than a browser minds
+TYPING_LASTS = 5.0
+
+
+class PlaygroundDialect:
+    """Pages are the Markdown source itself: the browser makes safe elements of it."""
+
+    @property
+    def limit(self) -> int:
+        """Characters that one message takes."""
+        return LIMIT
+
+    def render(self, source: str, *, final: bool) -> Page:
+        """The source as it is; what is still open in it the page closes."""
+        return Page(source, len(source))
+
+    def plain(self, source: str) -> Page:
+        """The source as it is: the page never refuses markup."""
+        return Page(source, len(source))
+
+    def measure(self, text: str) -> int:
+        """Characters."""
+        return len(text)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaygroundChat:
+    """The one conversation of the page. It is all in memory: nothing waits, and nothing fails before the server ends.
+
+    After that every call raises `Unsure`: it wouldn't be seen, so it must be made again after the restart.
+    """
+
+    _journal: Journal
+    budget: Budget
+
+    @property
+    def journal(self) -> Journal:
+        """Where changes go. Raises `Unsure` when the server has ended."""
+        if self._journal.closed:
+            raise Unsure("the playground's server has ended")
+        return self._journal
+
+    @property
+    def dialect(self) -> PlaygroundDialect:
+        """Markdown, untouched."""
+        return PlaygroundDialect()
+
+    @property
+    def typing_lasts(self) -> float:
+        """Seconds."""
+        return TYPING_LASTS
+
+    async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False) -> str:
+        """Add a message at the end; its id. `reply` shows nothing: there is one conversation, in order."""
+        message = self.journal.new_id()
+        self.journal.put(message, "bot", page.text, buttons)
+        return message
+
+    async def edit(self, message: str, page: Page, buttons: Sequence[Button] = ()) -> None:
+        """Change a message. One from before a restart comes back: the browsers still show it, and merge by id."""
+        self.journal.put(message, "bot", page.text, buttons)
+
+    async def delete(self, message: str) -> None:
+        """Take a message away, also from browsers that come back later."""
+        self.journal.remove(message)
+
+    async def typing(self) -> None:
+        """Show "typing …" once."""
+        self.journal.typing(TYPING_LASTS)
