@@ -1,0 +1,79 @@
+"""From a plain generator of events to what `Provider.stream_reply` promises, in one place for every provider.
+
+A provider then is two pure translators and one request: an async generator that asks, and yields events.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+
+from chat.errors import CutOff
+from chat.events import Completed, ReasoningDelta, Replaced, ReplyEvent, TextDelta
+from providers.stream import TextCleaner
+
+
+@asynccontextmanager
+async def opened(
+    events: AsyncGenerator[ReplyEvent, None], **arguments: str
+) -> AsyncIterator[AsyncIterable[ReplyEvent]]:
+    """Enter once the first answer event is in hand; close the generator, and with it its request, on leaving.
+
+    The first answer event is text, reasoning or `Completed`; empty text is none. What the generator raises before is
+    raised by entering. Text comes out fit to be shown (`TextCleaner`), nothing comes after `Completed`, and a
+    generator that ends without it raises `CutOff` with `arguments` (`provider`, `model`).
+    """
+    async with aclosing(events):
+        answer = _Answer(events, arguments)
+        await answer.begin()
+        yield answer
+
+
+class _Answer:
+    """The events of one answer, cleaned and checked, the first of them read ahead."""
+
+    def __init__(self, events: AsyncGenerator[ReplyEvent, None], arguments: Mapping[str, str]) -> None:
+        self._events = events
+        self._arguments = arguments
+        self._text = TextCleaner()
+        self._reasoning = TextCleaner()
+        self._ready: list[ReplyEvent] = []
+        self._completed = False
+
+    async def begin(self) -> None:
+        """Read up to the first answer event."""
+        while not self._ready:
+            await self._read()
+            if self._ready == [Replaced("")]:
+                self._ready.clear()
+
+    def __aiter__(self) -> AsyncIterator[ReplyEvent]:
+        return self
+
+    async def __anext__(self) -> ReplyEvent:
+        while not self._ready:
+            if self._completed:
+                raise StopAsyncIteration
+            await self._read()
+        return self._ready.pop(0)
+
+    async def _read(self) -> None:
+        try:
+            event = await anext(self._events)
+        except StopAsyncIteration:
+            raise CutOff("the answer ended without its end mark", retry_after=None, **self._arguments) from None
+        self._completed = isinstance(event, Completed)
+        self._ready += self._cleaned(event)
+
+    def _cleaned(self, event: ReplyEvent) -> list[ReplyEvent]:
+        match event:
+            case TextDelta(text):
+                cleaned = self._text.clean(text)
+                return [TextDelta(cleaned)] if cleaned else []
+            case ReasoningDelta(text):
+                cleaned = self._reasoning.clean(text)
+                return [ReasoningDelta(cleaned)] if cleaned else []
+            case Replaced(text):
+                self._text = TextCleaner()
+                return [Replaced(self._text.clean(text))]
+            case Completed():
+                rest = self._text.rest()
+                return [TextDelta(rest), event] if rest else [event]

@@ -1,0 +1,271 @@
+"""One HTTP exchange with a model's server: proxy, time-outs, bounded bodies, and every failure translated.
+
+A provider opens one `HttpClient` for its lifetime and one `exchange` for each request; leaving the exchange closes
+its connection unless the answer was read to its end.
+"""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Self, TypeVar
+
+import aiohttp
+from aiohttp_socks import ProxyConnector
+from pydantic import BaseModel, Field, SecretStr, field_validator
+from yarl import URL
+
+from chat.errors import Garbled, ProviderError, TimedOut
+from providers import failures
+from providers.base import JsonValue
+from providers.stream import read_json
+
+CONNECT_SECONDS = 15.0
+# Shorter than servers keep an idle connection (uvicorn and llama.cpp: 5 s), so none is used that is just being closed.
+KEEPALIVE_SECONDS = 4.0
+READ_BUFFER_BYTES = 2**16
+MAX_BODY_BYTES = 64 * 2**20
+MAX_ERROR_BYTES = 2**16
+ERROR_BODY_SECONDS = 5.0
+
+_PROXY_SCHEMES = ("http", "https", "socks4", "socks5", "socks5h")
+
+Result = TypeVar("Result")
+
+
+class HttpSettings(BaseModel, frozen=True, extra="forbid"):
+    """What can be set for every provider that is reached over HTTP."""
+
+    proxy: str = Field(default="", repr=False)  # http://… or socks5://…; may hold a password
+    idle_timeout_seconds: float = Field(default=60, gt=0, allow_inf_nan=False)  # nothing came for so long
+    total_timeout_seconds: float = Field(default=600, gt=0, allow_inf_nan=False)  # from the question to the end
+
+    @field_validator("proxy")
+    @classmethod
+    def _known_proxy(cls, proxy: str) -> str:
+        if proxy and not ((url := URL(proxy)).scheme in _PROXY_SCHEMES and url.host and url.port):
+            raise ValueError("a proxy is http://host:port or socks5://host:port")
+        return proxy
+
+
+def checked_base_url(base_url: str) -> str:
+    """The address of a server without a slash at its end. Raises `ValueError` for anything but http:// and https://."""
+    url = URL(base_url.strip())
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("an address begins with http:// or https:// and a host")
+    if url.query_string or url.fragment:
+        raise ValueError("an address has neither a query nor a fragment here")
+    return str(url).rstrip("/")
+
+
+def checked_key(key: SecretStr) -> SecretStr:
+    """A key fit for a header, without white space around it. Raises `ValueError`."""
+    text = key.get_secret_value().strip()
+    if not text.isprintable():
+        raise ValueError("a key has no line breaks or control characters in it")
+    return SecretStr(text)
+
+
+class Patience:
+    """How long an exchange may take: `idle` seconds for each step, `total` seconds for all of them together."""
+
+    def __init__(self, idle: float, total: float) -> None:
+        self._idle = idle
+        self._total = total
+        self._deadline = asyncio.get_running_loop().time() + total
+
+    def hurry(self, seconds: float) -> None:
+        """From now on at most so long: what is awaited now is nice to have."""
+        self._deadline = min(self._deadline, asyncio.get_running_loop().time() + seconds)
+
+    async def wait(self, step: Callable[[], Awaitable[Result]]) -> Result:
+        """One step. Raises `TimedOut`."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._deadline:
+            raise TimedOut(f"not done after {self._total:g} s")
+        try:
+            async with asyncio.timeout_at(min(now + self._idle, self._deadline)) as limit:
+                return await step()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            idle = now + self._idle < self._deadline
+            raise TimedOut(f"silent for {self._idle:g} s" if idle else f"not done after {self._total:g} s") from None
+
+
+class Exchange:
+    """An answer whose headers are there; iterating it gives the chunks of its body as they come."""
+
+    def __init__(self, response: aiohttp.ClientResponse, patience: Patience) -> None:
+        self._response = response
+        self._patience = patience
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self._response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The answer's headers, in any case."""
+        return self._response.headers
+
+    @property
+    def media_type(self) -> str:
+        """`text/event-stream`, in lower case and without parameters; empty where the server named none."""
+        return self._response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def hurry(self, seconds: float) -> None:
+        """Wait at most so long for what is left; `TimedOut` after that."""
+        self._patience.hurry(seconds)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._patience.wait(self._response.content.readany)  # what iter_any() does
+        except failures.FOREIGN as error:
+            raise failures.from_exception(error, answering=True) from None
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def read(self, limit: int = MAX_BODY_BYTES) -> bytes:
+        """The whole body. Raises `Garbled` where it has more than `limit` bytes."""
+        body = bytearray()
+        async for chunk in self:
+            body += chunk
+            if len(body) > limit:
+                raise Garbled(f"a body of more than {limit} bytes: {bytes(body[:100])!r}…")
+        return bytes(body)
+
+    async def json(self, limit: int = MAX_BODY_BYTES) -> JsonValue:
+        """The whole body as JSON. Raises `Garbled`."""
+        return read_json(await self.read(limit))
+
+    async def beginning(self, limit: int = MAX_ERROR_BYTES) -> bytes:
+        """As much of the body as comes, up to about `limit` bytes: never fails, for it is to explain a failure."""
+        body = bytearray()
+        self.hurry(ERROR_BODY_SECONDS)
+        try:
+            async for chunk in self:
+                body += chunk
+                if len(body) > limit:
+                    break
+        except ProviderError:
+            pass  # the status is known; a body that breaks off must not hide it
+        return bytes(body)
+
+
+class HttpClient:
+    """The HTTP side of one provider: an async context manager that owns its session.
+
+    `provider` is the name in the config; `secrets` never appear in an error. With `cookies` the server's cookies are
+    kept, also those of a server without a host name.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        settings: HttpSettings,
+        *,
+        headers: Mapping[str, str] | None = None,
+        secrets: tuple[str, ...] = (),
+        cookies: bool = False,
+    ) -> None:
+        self._provider = provider
+        self._settings = settings
+        self._headers = {"User-Agent": "Parley", "Accept-Encoding": "identity", **(headers or {})}
+        self._secrets = (*secrets, URL(settings.proxy).password or "")
+        self._cookies = cookies
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = _open_session(self._settings, self._headers, cookies=self._cookies)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._session:
+            await self._session.close()
+            self._session = None
+
+    @asynccontextmanager
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        model: str = "",
+        body: JsonValue = None,
+        form: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[Exchange]:
+        """Ask with a JSON `body` or a `form` (aiohttp's FormData or a dict); enter with the answer's headers in hand.
+
+        Raises a `ProviderError` for every status but 2xx, for a page of HTML, and for every network failure; those
+        raised by the caller inside are told with the request, the provider and the model as well.
+        """
+        secrets = (*self._secrets, URL(url).password or "")
+        asked = failures.Asked(self._provider, method, URL(url), model, secrets)
+        patience = Patience(self._settings.idle_timeout_seconds, self._settings.total_timeout_seconds)
+        try:
+            response = await self._begin(patience, method, url, _options(body, form, headers or {}))
+            try:
+                answer = Exchange(response, patience)
+                await _refuse_failures(answer)
+                yield answer
+            finally:
+                response.close()  # a connection whose answer was read to its end is back in the pool by now
+        except ProviderError as error:
+            raise asked.told(error) from None
+
+    async def _begin(
+        self, patience: Patience, method: str, url: str, options: Mapping[str, Any]
+    ) -> aiohttp.ClientResponse:
+        if self._session is None:
+            raise RuntimeError("an HttpClient is used between enter and exit")
+        session = self._session
+        # A redirect turns a POST into a GET: the person is to be told of the right address instead.
+        follow = method == "GET"
+        try:
+            return await patience.wait(lambda: session.request(method, url, allow_redirects=follow, **options))
+        except failures.FOREIGN as error:
+            raise failures.from_exception(error) from None
+
+
+def _options(body: JsonValue, form: Any, headers: Mapping[str, str]) -> dict[str, Any]:
+    if body is None:
+        return {"data": form, "headers": headers}
+    # As a file, for aiohttp warns of large bodies in one piece, and images make large bodies.
+    encoded = io.BytesIO(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
+    return {"data": encoded, "headers": {"Content-Type": "application/json", **headers}}
+
+
+async def _refuse_failures(answer: Exchange) -> None:
+    if not 200 <= answer.status < 300:
+        raise failures.from_status(answer.status, answer.headers, await answer.beginning())
+    if answer.media_type == "text/html":
+        raise Garbled(f"a page of HTML: {(await answer.beginning()).decode('utf-8', 'replace')}")
+
+
+def _open_session(settings: HttpSettings, headers: Mapping[str, str], *, cookies: bool) -> aiohttp.ClientSession:
+    """A session without limits of its own, and without the proxies of the environment (aiohttp's `trust_env`)."""
+    socks = settings.proxy.startswith("socks")
+    connector = (
+        ProxyConnector.from_url(
+            settings.proxy.replace("socks5h:", "socks5:", 1), limit=0, keepalive_timeout=KEEPALIVE_SECONDS
+        )
+        if socks
+        else aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS)
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        headers=headers,
+        proxy=settings.proxy if settings.proxy and not socks else None,
+        cookie_jar=aiohttp.CookieJar(unsafe=True) if cookies else aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+        read_bufsize=READ_BUFFER_BYTES,
+        trust_env=False,
+    )

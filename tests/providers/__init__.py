@@ -1,0 +1,1 @@
+"""Tests of the providers: the stream reader, what failures mean, and the contract against a real local server."""

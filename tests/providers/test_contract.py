@@ -1,0 +1,146 @@
+"""What every provider promises (providers/base.py), held against real servers on loopback."""
+
+import asyncio
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from chat.errors import CutOff, ProviderError
+from chat.events import Completed, ReplyEvent, TextDelta
+from chat.messages import Message
+from providers import PROVIDERS
+from providers.base import Provider, ReplyRequest
+from providers.offline import Offline, OfflineSettings
+from tests.providers.asking import all_events, asking, no_status, openai_at, read_into, text_of
+from tests.servers.model import Answer, ModelServer
+
+
+@dataclass(frozen=True)
+class Case:
+    """A provider and how to make it do things. `broken`: the question whose answer is cut off after a few words."""
+
+    make: Callable[[ModelServer, float], Provider]
+    broken: str = "error"
+
+
+def make_openai(server: ModelServer, words_per_second: float) -> Provider:
+    server.default = Answer(words_per_second=words_per_second)
+    server.rule = lambda request: replace(server.default, fault="cut") if request.question == "error" else None
+    return openai_at(server)
+
+
+def make_offline(server: ModelServer, words_per_second: float) -> Provider:
+    return Offline("demo", OfflineSettings(words_per_second=words_per_second))
+
+
+CASES = {"openai": Case(make_openai), "offline": Case(make_offline)}
+
+
+def test_every_registered_provider_is_held_to_the_contract() -> None:
+    assert CASES.keys() == PROVIDERS.keys()
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]
+
+
+async def test_an_answer_comes_whole_with_completed_as_its_last_event(case: Case, server: ModelServer) -> None:
+    async with case.make(server, 1e6) as provider:
+        events = await all_events(provider)
+    assert [event for event in events if isinstance(event, Completed)] == [events[-1]]
+    assert isinstance(events[-1], Completed)
+    assert events[-1].reason == "done"
+    assert len(text_of(events)) > 300
+
+
+async def test_words_come_as_they_are_said_and_not_all_at_the_end(case: Case, server: ModelServer) -> None:
+    """At this pace the whole answer takes more than four seconds."""
+    clock = asyncio.get_running_loop().time
+    async with case.make(server, 20) as provider:
+        begun = clock()
+        async with provider.stream_reply(asking(), no_status) as events:
+            stream = aiter(events)
+            words = [await anext(stream) for _ in range(6)]
+            assert 0.2 < clock() - begun < 3
+    assert all(isinstance(word, TextDelta) for word in words)
+    assert 6 <= len(text_of(words).split()) < 20
+
+
+async def test_text_holds_no_empty_pieces_and_nothing_is_said_twice(case: Case, server: ModelServer) -> None:
+    async with case.make(server, 1e6) as provider:
+        first, second = await all_events(provider), await all_events(provider)
+    assert text_of(first) == text_of(second)
+    assert all(event.text for event in first if isinstance(event, TextDelta))
+
+
+async def test_a_cut_answer_gives_its_words_and_then_cut_off_with_the_providers_name(
+    case: Case, server: ModelServer
+) -> None:
+    events: list[ReplyEvent] = []
+    async with case.make(server, 1e6) as provider:
+        with pytest.raises(CutOff) as raised:
+            await read_into(events, provider, asking(case.broken))
+    assert text_of(events)
+    assert raised.value.arguments["model"] == "stand-in"
+    assert raised.value.arguments["provider"] in {"local", "demo"}
+
+
+async def test_answers_can_stream_side_by_side_and_one_stops_without_the_other(case: Case, server: ModelServer) -> None:
+    async with case.make(server, 2000) as provider, provider.stream_reply(asking("left"), no_status) as left:
+        async with provider.stream_reply(asking("right"), no_status) as right:
+            await anext(aiter(right))
+        assert isinstance([event async for event in left][-1], Completed)
+
+
+async def test_leaving_early_leaves_nothing_behind(case: Case, server: ModelServer) -> None:
+    async with case.make(server, 100) as provider:
+        before = asyncio.all_tasks()
+        async with provider.stream_reply(asking(), no_status) as events:
+            async for _ in events:
+                break
+        gc.collect()  # an async generator that was left open would be closed by a task of its own
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            if asyncio.all_tasks() <= before:
+                return
+    pytest.fail(f"left behind: {asyncio.all_tasks() - before}")
+
+
+async def test_cancelling_while_entering_or_reading_is_passed_on(case: Case, server: ModelServer) -> None:
+    async with case.make(server, 20) as provider:
+        asking_task = asyncio.create_task(all_events(provider))
+        await asyncio.sleep(0.1)
+        asking_task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking_task
+
+
+async def test_history_goes_in_with_the_question(case: Case, server: ModelServer) -> None:
+    history = (Message("user", "one"), Message("assistant", "two"), Message("user", "three"))
+    async with case.make(server, 1e6) as provider:
+        text = text_of(await all_events(provider, ReplyRequest("stand-in", history)))
+    if server.requests:
+        assert [message["content"] for message in server.requests[0].body["messages"]] == ["one", "two", "three"]
+    else:
+        assert "remember: 2" in text
+
+
+async def test_it_lists_its_models_and_can_be_opened_again(case: Case, server: ModelServer) -> None:
+    provider = case.make(server, 1e6)
+    for _ in range(2):
+        async with provider:
+            assert [model.name for model in await provider.models()]
+
+
+async def test_an_answer_that_never_comes_is_a_provider_error(server: ModelServer) -> None:
+    """Where nobody listens; the offline demo has nobody to lose."""
+    provider = make_openai(server, 1)
+    await server.__aexit__()
+    async with provider:
+        with pytest.raises(ProviderError):
+            await all_events(provider)
+        with pytest.raises(ProviderError):
+            await provider.models()
