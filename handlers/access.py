@@ -29,6 +29,11 @@ class Access:
         address, sender = incoming.address, incoming.sender
         return address.messenger in self._trusted or f"{address.messenger}:{sender.id}" in self._settings.admins
 
+    @property
+    def has_admins(self) -> bool:
+        """Whether the config names any."""
+        return bool(self._settings.admins)
+
     def allows(self, incoming: Incoming) -> bool:
         """Whether the sender gets an answer at this place. An admin always does; a blocked one never otherwise."""
         if self.is_admin(incoming):

@@ -1,0 +1,1 @@
+"""How config.yaml becomes settings: reading it, judging each value, saying every mistake. config.py is the door."""

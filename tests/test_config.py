@@ -1,0 +1,103 @@
+"""What a config becomes."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from config import load
+from handlers.settings import LimitsSettings, ModelSettings
+from tests.config_folder import KEY, TOKEN, TYPES, Folder, Offline
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+GOOD = f"""
+language: ru
+timezone: Europe/Berlin
+telegram: {{token: "{TOKEN}", proxy: "socks5://me:pass%20word-1@127.0.0.1:1080"}}
+playground: {{listen: "[::1]:0"}}
+storage: {{url: "sqlite:files/bot.db"}}
+access: {{admins: ["telegram:1234"], allow: ["telegram:-100555", "discord:42", "discord:guild:77"]}}
+limits: {{waiting_per_chat: 3}}
+providers:
+  main: {{type: openai, api_key: "{KEY}", base_url: "https://someone:entrance-9@llm.example.com"}}
+  4.5: {{type: offline}}
+models:
+  zulu: {{provider: main, model: z, parameters: {{temperature: 0.5, stop: null}}, system_prompt: "Hm."}}
+  alpha: {{provider: "4.5"}}
+"""
+
+
+def test_a_good_config_becomes_settings(folder: Folder) -> None:
+    config = folder.load(GOOD)
+    assert (config.language, config.timezone) == ("ru", "Europe/Berlin")
+    assert config.telegram is not None
+    assert config.telegram.token.get_secret_value() == TOKEN
+    assert config.playground is not None
+    assert config.playground.listen == "[::1]:0"
+    assert config.limits == LimitsSettings(waiting_per_chat=3)
+    assert config.access.allow == ("telegram:-100555", "discord:42", "discord:guild:77")
+    assert config.providers["4.5"] == Offline()
+    assert config.models["zulu"].parameters == {"temperature": 0.5, "stop": None}
+    assert config.source == folder.path / "config.yaml"
+
+
+def test_models_keep_the_order_of_the_file(folder: Folder) -> None:
+    assert list(folder.load(GOOD).models) == ["zulu", "alpha"]
+
+
+def test_a_relative_database_is_beside_the_config_and_an_absolute_one_stays(folder: Folder) -> None:
+    assert folder.load(GOOD).storage.url == f"sqlite:{folder.path.resolve() / 'files/bot.db'}"
+    assert folder.load("storage: {url: 'sqlite:/var/x.db'}").storage.url == "sqlite:/var/x.db"
+    assert folder.load("language: en").storage.url == f"sqlite:{folder.path.resolve() / 'data/bot.db'}"
+
+
+def test_no_config_at_all_is_the_playground_with_the_offline_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load(None, {"TELEGRAM_TOKEN": TOKEN}, TYPES)
+    assert config.telegram is None
+    assert config.playground is not None
+    assert config.playground.listen == "127.0.0.1:8080"
+    assert config.providers == {"offline": Offline()}
+    assert config.models == {"offline": ModelSettings(provider="offline")}
+    assert config.storage.url == f"sqlite:{tmp_path.resolve() / 'data/bot.db'}"
+    assert config.source is None
+
+
+def test_without_providers_and_models_the_offline_ones_answer(folder: Folder) -> None:
+    config = folder.load("language: ru\nproviders:\nmodels: {}\n")
+    assert list(config.providers) == list(config.models) == ["offline"]
+
+
+def test_a_messenger_left_out_or_without_token_or_address_is_off(folder: Folder) -> None:
+    config = folder.load("language: en")
+    assert (config.telegram, config.playground) == (None, None)
+    config = folder.load("telegram: {token: '${T:-}'}\nplayground: {listen: ''}", T="")
+    assert (config.telegram, config.playground) == (None, None)
+
+
+def test_a_section_or_setting_with_nothing_behind_it_has_its_default(folder: Folder) -> None:
+    config = folder.load("log:\nlimits: {waiting_per_chat: }\nplayground:\ntelegram:\n")
+    assert config.log.level == "info"
+    assert config.limits.waiting_per_chat == 30
+    assert config.playground is not None
+    assert config.telegram is None
+
+
+def test_secrets_are_tokens_keys_and_what_urls_carry(folder: Folder) -> None:
+    config = folder.load(GOOD)
+    assert config.secrets() == {TOKEN, KEY, "pass%20word-1", "pass word-1", "someone", "entrance-9"}
+    assert load(None, {}, TYPES).secrets() == frozenset()
+    assert KEY not in repr(config)
+
+
+def test_a_config_is_frozen(folder: Folder) -> None:
+    config = folder.load(GOOD)
+    with pytest.raises(ValidationError):
+        config.language = "en"  # type: ignore[misc]  # that is the point

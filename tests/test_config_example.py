@@ -1,0 +1,105 @@
+"""The promise of config.example.yaml: it works as it is, and shows every setting with its default."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, SecretStr
+from pydantic_core import PydanticUndefined
+
+from config import Config, General, load
+from handlers.settings import ModelSettings
+from providers import PROVIDERS
+from settings.reading import read
+
+EXAMPLE = Path(__file__).parent.parent / "config.example.yaml"
+ENVIRON = {"TELEGRAM_TOKEN": "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "OPENAI_API_KEY": "sk-test"}
+SECTIONS = ("log", "health", "telegram", "playground", "storage", "access", "limits")
+# what a newcomer must say for himself: the example has no default for it
+CHOSEN = {"providers.openai.api_key"}
+
+
+def uncommented(folder: Path) -> Path:
+    """The example with every `#setting: …` line in force."""
+    text = re.sub(r"^(\s*)#(?=[a-z_]+: )", r"\1", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    file = folder / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def defaults(model: type[BaseModel], path: str) -> Iterator[tuple[str, object]]:
+    for name, field in model.model_fields.items():
+        default = field.get_default(call_default_factory=True, validated_data={})
+        yield f"{path}.{name}".removeprefix("."), default
+
+
+def plain(default: object) -> object:
+    match default:
+        case SecretStr():
+            return default.get_secret_value()
+        case tuple():
+            return list(default)
+        case _:
+            return default
+
+
+def expected() -> dict[str, object]:
+    """Every setting of this version and its default."""
+    found = dict(defaults(General, ""))
+    for section in SECTIONS:
+        annotation = Config.model_fields[section].annotation
+        models = [annotation, *getattr(annotation, "__args__", ())]
+        (model,) = (each for each in models if isinstance(each, type) and issubclass(each, BaseModel))
+        found |= dict(defaults(model, section))
+    for kind, provider in PROVIDERS.items():
+        found |= dict(defaults(provider.Settings, f"providers.{kind}"))
+    return found
+
+
+def shown(tree: object, path: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(tree, dict) and tree:
+        for key, inner in tree.items():
+            yield from shown(inner, f"{path}.{key}".removeprefix("."))
+    else:
+        yield path, tree
+
+
+def test_the_example_loads_with_only_the_variables_it_names() -> None:
+    config = load(EXAMPLE, ENVIRON)
+    assert config.telegram is not None
+    assert config.playground is not None
+    assert next(iter(config.models.values())).provider == "openai"
+    assert config.secrets() == set(ENVIRON.values())
+
+
+def test_the_example_loads_without_telegram() -> None:
+    assert load(EXAMPLE, {"OPENAI_API_KEY": "sk-test"}).telegram is None
+
+
+def test_the_example_with_every_setting_in_force_means_the_same(tmp_path: Path) -> None:
+    there = {"source", "storage"}
+    assert load(uncommented(tmp_path), ENVIRON).model_dump(exclude=there) == load(EXAMPLE, ENVIRON).model_dump(
+        exclude=there
+    )
+
+
+def test_the_example_shows_every_setting_with_its_default(tmp_path: Path) -> None:
+    reading = read(uncommented(tmp_path), {"OPENAI_API_KEY": "sk-test"})
+    assert reading.faults == []
+    tree = dict(shown(reading.tree))
+    for path, default in expected().items():
+        assert path in tree, f"{path} is not in the example"
+        if path not in CHOSEN:
+            assert default is not PydanticUndefined
+            assert tree[path] == plain(default), path
+
+
+def test_the_example_shows_every_setting_of_a_model(tmp_path: Path) -> None:
+    models = read(uncommented(tmp_path), ENVIRON).tree["models"]
+    assert isinstance(models, dict)
+    assert models["gpt"].keys() == ModelSettings.model_fields.keys()
+
+
+def test_every_section_is_in_the_list_above() -> None:
+    others = {*General.model_fields, "providers", "models", "source"}
+    assert set(SECTIONS) == Config.model_fields.keys() - others

@@ -1,0 +1,200 @@
+"""Every mistake is found at once, with its path and a remedy, and no value is repeated: it may be a secret."""
+
+from pathlib import Path
+
+import pytest
+
+from config import ConfigError
+from tests.config_folder import Folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_every_mistake_is_found_at_once(folder: Folder) -> None:
+    faults = folder.faults(
+        """
+        langage: ru
+        timezone: Europe/Berln
+        log: {level: loud}
+        limits: {waiting_per_chat: many, input_characters: 0, attempts_per_turn: 99}
+        telegram: {token: "${NOPE}"}
+        access: {public: perhaps, admins: "telegram:1", allow: ["@someone"]}
+        providers:
+          main: {type: opnai}
+          other: {type: openai}
+        models:
+          one: {provider: mian, model: [x]}
+        """
+    )
+    assert list(faults) == [
+        "telegram.token",
+        "langage",
+        "timezone",
+        "log.level",
+        "access.allow[0]",
+        "access.public",
+        "access.admins",
+        "limits.waiting_per_chat",
+        "limits.input_characters",
+        "limits.attempts_per_turn",
+        "models.one.provider",
+        "providers.main.type",
+        "providers.other.api_key",
+        "models.one.model",
+    ]
+    assert faults["langage"].remedy == "did you mean language?"
+    assert faults["timezone"].remedy == "did you mean Europe/Berlin?"
+    assert faults["log.level"].problem == "must be one of 'debug', 'info', 'warning' or 'error'"
+    assert faults["limits.input_characters"].problem == "must be at least 1"
+    assert faults["limits.attempts_per_turn"].problem == "must be at most 20"
+    assert faults["models.one.provider"].remedy == "did you mean main?"
+    assert faults["providers.main.type"].remedy == "did you mean openai?"
+    assert faults["providers.other.api_key"].problem == "is missing"
+
+
+def test_the_error_reads_as_one_line_a_mistake(folder: Folder) -> None:
+    with pytest.raises(ConfigError) as caught:
+        folder.load("log: {level: loud}\nnonsense: 1")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 2
+    assert lines[1] == ("log.level — must be one of 'debug', 'info', 'warning' or 'error' — choose one of them")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "problem"),
+    [
+        ("log: [x]", "log", "must be a section"),
+        ("log: text", "log", "must be a section"),
+        ("providers: [x]", "providers", "must be a section"),
+        ("models: {a: x}", "models.a", "must be a section"),
+        ("models: {a: {provider: p, parameters: []}}", "models.a.parameters", "must be a section"),
+        ("models: {a: {provider: p, parameters: {x: .nan}}}", "models.a.parameters",
+         "has a number that JSON can't hold"),
+        ("models: {a: {}}", "models.a.provider", "is missing"),
+        ("models: {'a b': {provider: p}}", "models.(unreadable key)", "is not a good name"),
+        ("access: {admins: {a: b}}", "access.admins", "must be a list"),
+        ("access: {admins: [1234]}", "access.admins[0]", "is not messenger:id with a numeric id"),
+        ("access: {public: 5}", "access.public", "must be true or false"),
+        ("limits: {waiting_per_chat: true}", "limits.waiting_per_chat", "must be a whole number"),
+        ("limits: {waiting_per_chat: 1.5}", "limits.waiting_per_chat", "must be a whole number"),
+        ("limits: {waiting_per_chat: 0x_}", "limits.waiting_per_chat", "must be a whole number"),
+        ("system_prompt: 5", "system_prompt", "must be text"),
+        ("timezone: Europe", "timezone", "is not a known time zone"),
+        ("timezone: ../etc", "timezone", "is not a known time zone"),
+        ("providers: {a: }", "providers.a.type", "is missing"),
+        ("providers: {a: {type: [x]}}", "providers.a.type", "is not a type of provider"),
+        ("providers: {a: {type: openai, api_key: x, idle_timeout_seconds: 0}}",
+         "providers.a.idle_timeout_seconds", "must be more than 0"),
+        ("providers: {a: {type: offline}}", "models", "is missing: nobody would answer"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_described(folder: Folder, text: str, path: str, problem: str) -> None:
+    assert folder.faults(text)[path].problem == problem
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("discord: {token: x}", "discord"),
+        ("discord:", "discord"),
+        ("prompts: {}", "prompts"),
+        ("image_models: {}", "image_models"),
+        ("limits: {messages_per_day: 5}", "limits.messages_per_day"),
+        ("storage: {retention_days: 5}", "storage.retention_days"),
+        ("playground: {password: x}", "playground.password"),
+        ("providers: {a: {type: gradio, preset: qwen}}", "providers.a.type"),
+        ("models: {a: {provider: a, fallback: [b]}}", "models.a.fallback"),
+        ("models: {a: {provider: a, vision: true}}", "models.a.vision"),
+        ("models: {a: {provider: a, model: '*'}}", "models.a.model"),
+    ],
+)
+def test_what_comes_later_is_refused_honestly(folder: Folder, text: str, path: str) -> None:
+    assert "not in this version" in folder.faults(text)[path].problem
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8080", "127.9.9.9:1", "localhost:0", "[::1]:8080"])
+def test_the_playground_listens_on_loopback(folder: Folder, listen: str) -> None:
+    config = folder.load(f"playground: {{listen: '{listen}'}}")
+    assert config.playground is not None
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8080", ":8080", "[::]:80", "192.168.1.5:80", "127.0.0.1.evil.com:80"])
+def test_the_playground_is_never_open_to_the_network(folder: Folder, listen: str) -> None:
+    fault = folder.faults(f"playground: {{listen: '{listen}'}}")["playground.listen"]
+    assert "a login by password comes in a later version" in fault.problem
+    assert "127.0.0.1:8080" in fault.remedy
+
+
+@pytest.mark.parametrize("listen", ["8080", "host", "host:", "host:99999", "::1:80", "a b:80"])
+def test_an_address_to_listen_on_is_host_and_port(folder: Folder, listen: str) -> None:
+    assert folder.faults(f"health: {{listen: '{listen}'}}")["health.listen"].problem == "is not host:port"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "data/bot.db", "postgresql://u:topsecret@h/d", "sqlite:", "sqlite:///x.db", "sqlite::memory:"]
+)
+def test_the_storage_is_a_file_of_sqlite(folder: Folder, url: str) -> None:
+    fault = folder.faults(f"storage: {{url: '{url}'}}")["storage.url"]
+    assert "sqlite:data/bot.db" in fault.remedy
+    assert "topsecret" not in str(fault)
+
+
+@pytest.mark.parametrize("entry", ["telegram:@name", "telegram:", "1234", "name", "discord:owner:5", "telegram:1 "])
+def test_access_takes_numeric_ids_only(folder: Folder, entry: str) -> None:
+    assert list(folder.faults(f"access: {{block: ['telegram:1', '{entry}']}}")) == ["access.block[1]"]
+
+
+@pytest.mark.parametrize("url", ["ftp://h/v1", "api.example.com", "https://", "https://h:99999", "https://h/v1?key=x"])
+def test_an_address_must_be_one_that_can_be_called(folder: Folder, url: str) -> None:
+    text = f"telegram: {{api_base_url: '{url}'}}\nproviders: {{a: {{type: openai, api_key: k, base_url: '{url}'}}}}"
+    assert {"telegram.api_base_url", "providers.a.base_url"} <= folder.faults(text).keys()
+
+
+@pytest.mark.parametrize("proxy", ["h:1080", "ftp://h:1", "socks5://h", "socks5://:1080"])
+def test_a_proxy_has_a_known_scheme_a_host_and_a_port(folder: Folder, proxy: str) -> None:
+    assert list(folder.faults(f"telegram: {{proxy: '{proxy}'}}")) == ["telegram.proxy"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "telegram: {token: hunter2-hunter2}",
+        "telegram: {token:hunter2-hunter2}",
+        "telegram: {token: [hunter2-hunter2]}",
+        "telegram: {token: {hunter2-hunter2: 1}}",
+        "telegram: hunter2-hunter2",
+        "telegram: {tokn: hunter2-hunter2, hunter2-hunter2: x}",
+        "telegram: {token: '123:hunter2 hunter2'}",
+        "telegram: {proxy: 'socks5://u:hunter2/hunter2@h:1'}",
+        "telegram: {proxy: 'hunter2'}",
+        "telegram: {token: '${hunter2-x}'}",
+        "providers: {a: {type: openai, api_key: bad-hunter2}}",
+        "providers: {a: {type: openai, api_key: 'hunter2\n\n hunter2'}}",
+        "providers: {a: {type: hunter2, api_key: hunter2}}",
+        "providers: {a: {type: openai, api_key: k, base_url: 'http://u:hunter2@[h'}}",
+        "providers:\n  a:\n    type: openai\n    api_key:hunter2\n",
+        "providers:\n  a:\n    api_key: *hunter2\n",
+        "providers:\n  a:\n    api_key: !hunter2\n",
+        "providers:\n  a:\n    api_key: !hunter2 x\n",
+        "providers:\n  a:\n    api_key: &hunter2 [\n",
+        "providers:\n  a:\n    api_key: 'hunter2\n",
+        'providers:\n  a:\n    api_key: "\\hunter2"\n',
+        "providers:\n  a:\n    api_key: hunter2: hunter2\n",
+        "providers:\n  a:\n    api_key: %hunter2\n  @hunter2\n",
+        "storage: {url: 'postgres://u:hunter2@h'}",
+        "access: {admins: [hunter2]}",
+        "hunter2",
+        "[hunter2]",
+        "? [hunter2]\n: x",
+    ],
+)
+def test_no_secret_and_no_value_is_in_the_output(folder: Folder, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        folder.load(text)
+    assert caught.value.faults
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
