@@ -1,0 +1,1 @@
+"""The whole program over real sockets: bot.py as a subprocess between the stand-ins."""

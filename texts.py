@@ -1,0 +1,51 @@
+"""Every sentence that the bot says, in the person's language. Code names sentences by key; locales/ holds them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import yaml
+
+LOCALES = Path(__file__).with_name("locales")
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The sentences of one language."""
+
+    code: str
+    sentences: Mapping[str, str]
+
+    def say(self, key: str, **values: str) -> str:
+        """The sentence of that key with its placeholders filled. Raises `KeyError` for an unknown key."""
+        return self.sentences[key].format(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """All languages; `default` is spoken where the person's language is unknown."""
+
+    languages: Mapping[str, Language]
+    default: str
+
+    @classmethod
+    def load(cls, default: str, folder: Path = LOCALES) -> Self:
+        """Read every `<code>.yaml` of the folder."""
+        files = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in sorted(folder.glob("*.yaml"))}
+        return cls({code: Language(code, flatten(tree)) for code, tree in files.items()}, default)
+
+    def of(self, language: str) -> Language:
+        """The language for a tag such as `ru` or `pt-br`; the default where we don't speak it."""
+        return self.languages.get(language.lower().partition("-")[0]) or self.languages[self.default]
+
+
+def flatten(tree: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    """Nested sections to dotted keys: `{error: {cut_off: …}}` to `{"error.cut_off": …}`."""
+    flat: dict[str, str] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = str(value).rstrip("\n")
+    return flat
