@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load(path, os.environ)
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        count = len(error.faults)
+        print(f"{path} can't be used, for {count} reason{'s'[: count > 1]}:\n{error}", file=sys.stderr)
         return 2
     if options.check:
         print(f"{path or 'No config.yaml: the built-in settings'}: everything is in order.")
