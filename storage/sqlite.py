@@ -54,7 +54,11 @@ class SqliteStore:
 
     async def __aenter__(self) -> Self:
         self._thread.start()
-        await self._call(lambda connection: migrate(connection, MIGRATIONS))
+        try:
+            await self._call(lambda connection: migrate(connection, MIGRATIONS))
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *exc: object) -> None:

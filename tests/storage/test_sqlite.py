@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,12 @@ def path(tmp_path: Path) -> Path:
 async def store(path: Path) -> AsyncIterator[SqliteStore]:
     async with SqliteStore(path) as opened:
         yield opened
+
+
+def asked(path: Path, statement: str) -> object:
+    """What another program sees in the file."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(statement).fetchone()[0]
 
 
 async def received(store: SqliteStore, incoming: Incoming) -> Turn:
@@ -119,8 +126,7 @@ async def test_recent_places_are_those_written_to_lately(store: SqliteStore) -> 
 async def test_many_calls_at_once_share_commits_and_all_are_stored(store: SqliteStore, path: Path) -> None:
     turns = await asyncio.gather(*(store.receive(said(key=f"k{number}")) for number in range(500)))
     assert len({turn.id for turn in turns if turn}) == 500
-    count = sqlite3.connect(path).execute("SELECT count(*) FROM turns").fetchone()
-    assert count == (500,)
+    assert asked(path, "SELECT count(*) FROM turns") == 500
 
 
 async def test_a_call_that_fails_undoes_only_itself(store: SqliteStore) -> None:
@@ -134,9 +140,7 @@ async def test_a_call_that_fails_undoes_only_itself(store: SqliteStore) -> None:
 
 async def test_a_database_that_cant_write_says_so_and_stores_nothing(store: SqliteStore, path: Path) -> None:
     await received(store, said(key="before"))
-    blocker = open_database(path)
-    pages = blocker.execute("PRAGMA page_count").fetchone()[0]
-    blocker.close()
+    pages = asked(path, "PRAGMA page_count")
     await store._call(lambda connection: connection.execute(f"PRAGMA max_page_count={pages}").fetchall())
     with pytest.raises(StorageError, match="the database"):
         await store.receive(said("x" * 100_000, key="too much"))
@@ -159,4 +163,4 @@ async def test_a_database_of_a_newer_program_is_refused_and_left_alone(path: Pat
     with pytest.raises(StorageError, match="newer program"):
         async with SqliteStore(path):
             pass
-    assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (99,)
+    assert asked(path, "PRAGMA user_version") == 99
