@@ -7,14 +7,16 @@ finals. A place that was told to slow down stops nobody else.
 import asyncio
 import heapq
 import itertools
+from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from chat.incoming import Address
 
-FORGET_ABOVE = 4096  # places; beyond that, those whose bucket is full again are forgotten
+REMEMBERED = 4096  # places that nobody uses at the moment: the latest ones
 
 
 class Priority(IntEnum):
@@ -66,12 +68,14 @@ class Bucket:
         except asyncio.CancelledError:
             if granted.done() and not granted.cancelled():
                 self.give_back()
-            self._grant()
+            else:
+                self._grant()
             raise
 
     def give_back(self) -> None:
         """Return a permit that wasn't used."""
         self._tokens = min(self._rate.burst, self._tokens + 1)
+        self._grant()
 
     def start_with(self, tokens: float) -> None:
         """What is left at the start, where calls of an earlier run may still count."""
@@ -87,14 +91,9 @@ class Bucket:
         self._grant()
 
     @property
-    def idle(self) -> bool:
-        """Whether a new bucket would be just the same."""
-        self._refill()
-        return not self._waiting and self._share >= 1 and self._tokens >= self._rate.burst and not self._blocked
-
-    @property
-    def _blocked(self) -> bool:
-        return self._blocked_until > self._updated
+    def blocked(self) -> bool:
+        """Whether a refusal still lasts."""
+        return self._blocked_until > asyncio.get_running_loop().time()
 
     def _refill(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -147,12 +146,18 @@ class PlaceBudget:
 
     async def permit(self, priority: Priority) -> None:
         """Wait until one call may be made."""
-        await self.bucket.take(priority)
-        try:
-            await self._overall.take(priority)
-        except asyncio.CancelledError:
+        while True:
+            await self.bucket.take(priority)
+            try:
+                await self._overall.take(priority)
+            except asyncio.CancelledError:
+                self.bucket.give_back()
+                raise
+            if not self.bucket.blocked:
+                return
+            # Refused while this one waited for the token's permit: now it would only earn another penalty.
             self.bucket.give_back()
-            raise
+            self._overall.give_back()
 
     def slow_down(self, seconds: float) -> None:
         """The messenger refused a call here for that long: this place waits, no other."""
@@ -165,7 +170,8 @@ class Budgets:
     def __init__(self, rate: Callable[[Address], Rate], overall: Rate = UNLIMITED) -> None:
         self._rate = rate
         self._overall = Bucket(overall)
-        self._places: dict[str, PlaceBudget] = {}
+        self._places: WeakValueDictionary[str, PlaceBudget] = WeakValueDictionary()  # as long as a reply uses them
+        self._latest: OrderedDict[str, PlaceBudget] = OrderedDict()
         self._written_before: frozenset[str] = frozenset()
 
     def written_before(self, places: Collection[str]) -> None:
@@ -175,10 +181,13 @@ class Budgets:
     def of(self, address: Address) -> PlaceBudget:
         """The budget that all conversations at this place share."""
         place = address.budget
-        if place not in self._places:
-            if len(self._places) >= FORGET_ABOVE:
-                self._places = {name: budget for name, budget in self._places.items() if not budget.bucket.idle}
+        budget = self._places.get(place)
+        if budget is None:
             self._places[place] = budget = PlaceBudget(self._rate(address), self._overall)
             if place in self._written_before:
                 budget.bucket.start_with(1)
-        return self._places[place]
+        self._latest[place] = budget
+        self._latest.move_to_end(place)
+        if len(self._latest) > REMEMBERED:
+            self._latest.popitem(last=False)
+        return budget

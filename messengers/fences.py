@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _LINE = re.compile(
-    r"(?P<prefix>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*[ \t]*)(?P<marker>`{3,}|~{3,})(?P<info>[^\r\n]*)",
+    # Possessive: a line of thousands of spaces must not be tried in every way that it can be taken apart.
+    r"(?P<prefix>[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+)(?P<marker>`{3,}|~{3,})(?P<info>[^\r\n]*)",
 )
 _OUTSIDE_QUOTE = re.compile(r"\n(?=[ \t]*(?:[^\s>]|\n))")
 _LANGUAGE = re.compile(r"[\w+#.-]{1,32}")
