@@ -1,14 +1,22 @@
 """What is remembered, and when it is safe. These docstrings are the contract; tests/storage holds each store to it."""
 
-from collections.abc import Sequence
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel
 
 from chat.incoming import Incoming
 from chat.messages import Message
 from chat.replies import Final, ReplyState
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
 
 # new      - stored, not begun
 # running  - being answered; `reply` holds the messages that show it
@@ -39,6 +47,44 @@ class Turn:
     final: Final | None = None
     failed: bool = False  # the final tells of a failure: dead when delivered
     interruptions: int = 0  # how often our own death interrupted it
+    drawn: int = 0  # pictures of it that were sent already
+    received_at: float = 0.0  # Unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What is chosen for a conversation; empty = the config's."""
+
+    model: str = ""
+    system_prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What somebody used on a day."""
+
+    messages: int = 0
+    images: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """An amount that a turn adds: to which day (`2026-11-21`), and whom (`telegram:1001`)."""
+
+    day: str
+    who: str
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A conversation as an admin sees it."""
+
+    conversation: str
+    turns: int
+    last_at: float  # Unix seconds
 
 
 class Store(Protocol):
@@ -53,23 +99,34 @@ class Store(Protocol):
         ...
 
     async def unfinished(self) -> Sequence[Turn]:
-        """At start: all that isn't done or dead, oldest first; what was running counts an interruption more."""
+        """At start: all that isn't done or dead, oldest first."""
         ...
 
     async def begin(self, turn: int) -> None:
-        """It is being answered."""
+        """It is being answered; where it was already, that counts as an interruption."""
         ...
 
     async def checkpoint(self, turn: int, reply: ReplyState) -> None:
         """Remember where the reply is shown, and how far it came."""
         ...
 
-    async def answer(
-        self, turn: int, reply: ReplyState, final: Final | None, history: Sequence[Message], *, failed: bool
-    ) -> None:
-        """The answer is complete: `final` is to be delivered, and the turn's entries of history are now `history`.
+    async def drew(self, turn: int) -> None:
+        """One more picture of it was sent."""
+        ...
 
-        Without a `final` there is nothing to deliver: the turn is over.
+    async def answer(
+        self,
+        turn: int,
+        reply: ReplyState,
+        final: Final | None,
+        history: Sequence[Message],
+        *,
+        failed: bool,
+        spent: Spent | None = None,
+    ) -> None:
+        """The answer is complete: `final` is to be delivered, the turn's entries of history are now `history`.
+
+        `spent` is added to what its asker used. Without a `final` there is nothing to deliver: the turn is over.
         """
         ...
 
@@ -77,12 +134,55 @@ class Store(Protocol):
         """It is delivered (in `parts`), or given up."""
         ...
 
-    async def reopen(self, turn: int) -> Turn | None:
-        """Make a finished turn new again: its messages are kept, its history is removed. None: it isn't finished."""
+    async def reopen(self, turn: int, *, fresh: bool = False) -> Turn | None:
+        """Make a finished turn new again: its history is removed, its reply is kept unless it starts `fresh`.
+
+        None: it isn't finished.
+        """
+        ...
+
+    async def latest(self, conversation: str) -> Turn | None:
+        """The newest turn of a conversation in which something was said or drawn, and that is finished."""
+        ...
+
+    async def join(self, turn: int, joined: Incoming, others: Sequence[int]) -> None:
+        """The turn and the `others` are one thing, `joined`: the others are over."""
         ...
 
     async def history(self, conversation: str, before: int) -> Sequence[Message]:
-        """What was said in a conversation before that turn, oldest first."""
+        """What was said in a conversation before that turn and since it last began anew, oldest first."""
+        ...
+
+    async def begin_anew(self, conversation: str, after: int) -> None:
+        """From now on the history is what comes after that turn."""
+        ...
+
+    async def choices(self, conversation: str) -> Choices:
+        """What is chosen for a conversation."""
+        ...
+
+    async def choose(self, conversation: str, choices: Choices) -> None:
+        """Remember what is chosen."""
+        ...
+
+    async def used(self, day: str, who: str = "") -> Amount:
+        """What somebody used on a day; without `who`, all together."""
+        ...
+
+    async def forget(self, conversation: str, but: int) -> None:
+        """Delete all that is stored of a conversation, except for the turn that asks for it."""
+        ...
+
+    async def forget_usage(self, who: str, before: str) -> None:
+        """Delete what somebody used on days before that one."""
+        ...
+
+    async def activity(self, most: int) -> Sequence[Activity]:
+        """The conversations, the latest first."""
+        ...
+
+    async def dead(self) -> int:
+        """How many turns were given up."""
         ...
 
     async def recent_places(self, seconds: float) -> frozenset[str]:
@@ -92,3 +192,15 @@ class Store(Protocol):
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *exc: object) -> None: ...
+
+
+async def insist(call: Callable[[], Awaitable[Result]]) -> Result:
+    """Make a call to the store until it succeeds: nothing must be lost to a full disk that is cleared later."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return await call()
+        except StorageError as error:
+            log.error("the store failed, again in %g s: %s", pause, error)
+        await asyncio.sleep(pause)
+        pause = min(LONGEST_PAUSE_SECONDS, pause * 2)

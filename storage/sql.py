@@ -3,17 +3,19 @@
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import astuple
 from typing import Any
 
 from chat.incoming import Incoming
 from chat.messages import Message
 from chat.replies import Final, ReplyState
 from storage import codec
-from storage.base import Turn
+from storage.base import Activity, Amount, Choices, Spent, Turn
 
 Connection = sqlite3.Connection
 
-_COLUMNS = "id, incoming, state, reply, final, failed, interruptions"
+_COLUMNS = "id, incoming, state, reply, final, failed, interruptions, drawn, received_at"
+_LONGEST_HISTORY = 400  # entries; a model's context ends long before
 
 
 def statements(script: str) -> Iterator[str]:
@@ -27,7 +29,7 @@ def statements(script: str) -> Iterator[str]:
 
 
 def _to_turn(row: tuple[Any, ...]) -> Turn:
-    number, incoming, state, reply, final, failed, interruptions = row
+    number, incoming, state, reply, final, failed, *others = row
     return Turn(
         number,
         codec.load_incoming(incoming),
@@ -35,7 +37,7 @@ def _to_turn(row: tuple[Any, ...]) -> Turn:
         codec.load_reply(reply),
         codec.load_final(final),
         bool(failed),
-        interruptions,
+        *others,
     )
 
 
@@ -54,7 +56,7 @@ def receive(connection: Connection, incoming: Incoming) -> Turn | None:
             now,
         ),
     )
-    return Turn(int(cursor.lastrowid or 0), incoming) if cursor.rowcount else None
+    return Turn(int(cursor.lastrowid or 0), incoming, received_at=now) if cursor.rowcount else None
 
 
 def turn(connection: Connection, number: int) -> Turn | None:
@@ -64,15 +66,14 @@ def turn(connection: Connection, number: int) -> Turn | None:
 
 
 def unfinished(connection: Connection) -> list[Turn]:
-    """All that is not done or dead, oldest first; what was running counts one interruption more."""
-    connection.execute("UPDATE turns SET interruptions = interruptions + 1 WHERE state = 'running'")
+    """All that is not done or dead, oldest first."""
     rows = connection.execute(f"SELECT {_COLUMNS} FROM turns WHERE state IN ('new', 'running', 'answered') ORDER BY id")
     return [_to_turn(row) for row in rows]
 
 
 def begin(connection: Connection, number: int) -> None:
-    """It is being answered."""
-    _update(connection, number, "state = 'running'")
+    """It is being answered; where it was already, our own death interrupted it."""
+    _update(connection, number, "interruptions = interruptions + (state = 'running'), state = 'running'")
 
 
 def checkpoint(connection: Connection, number: int, reply: ReplyState) -> None:
@@ -88,8 +89,11 @@ def answer(
     history: Sequence[Message],
     *,
     failed: bool,
+    spent: Spent | None = None,
 ) -> None:
-    """The answer is complete: its final form and its entries of history, together."""
+    """The answer is complete: its final form, its entries of history and what it cost, together."""
+    if spent:
+        _spend(connection, spent)
     _update(connection, number, "failed = ?", int(failed))
     if final:
         text = codec.dump_final(final)
@@ -110,23 +114,125 @@ def finish(connection: Connection, number: int, parts: Sequence[str], *, dead: b
     _update(connection, number, "state = ?, reply = ?, final = NULL", "dead" if dead else "done", reply)
 
 
-def reopen(connection: Connection, number: int) -> Turn | None:
+def drew(connection: Connection, number: int) -> None:
+    """One more picture was sent."""
+    _update(connection, number, "drawn = drawn + 1")
+
+
+def reopen(connection: Connection, number: int, *, fresh: bool = False) -> Turn | None:
     """Make it new again where it is finished."""
     known = turn(connection, number)
     if known is None or known.state not in {"done", "dead"}:
         return None
+    row = connection.execute("SELECT text FROM history WHERE turn = ? AND role = 'assistant'", (number,)).fetchone()
+    # What was shown stays shown until there is something better: a retry may fail.
+    reply = ReplyState() if fresh else ReplyState(known.reply.parts, row[0] if row else "")
     connection.execute("DELETE FROM history WHERE turn = ?", (number,))
-    _update(connection, number, "state = 'new', failed = 0, interruptions = 0")
+    change = "state = 'new', failed = 0, interruptions = 0, drawn = 0, reply = ?"
+    _update(connection, number, change, codec.dump_reply(reply))
     return turn(connection, number)
 
 
+def latest(connection: Connection, conversation: str) -> Turn | None:
+    """The newest finished turn that can be asked again."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM turns WHERE conversation = ? AND state IN ('done', 'dead')"
+        " AND (json_extract(incoming, '$.kind') = 'said' OR json_extract(incoming, '$.command') = 'image')"
+        " ORDER BY id DESC LIMIT 1",
+        (conversation,),
+    ).fetchone()
+    return _to_turn(row) if row else None
+
+
+def join(connection: Connection, number: int, joined: Incoming, others: Sequence[int]) -> None:
+    """One turn instead of several."""
+    _update(connection, number, "incoming = ?", codec.dump_incoming(joined))
+    for other in others:
+        finish(connection, other, (), dead=False)
+
+
 def history(connection: Connection, conversation: str, before: int) -> list[Message]:
-    """What was said before that turn, oldest first."""
+    """What was said before that turn and since the conversation began anew, oldest first; at most so much."""
     rows = connection.execute(
-        "SELECT role, text FROM history WHERE conversation = ? AND turn < ? ORDER BY turn, position",
-        (conversation, before),
+        "SELECT role, text FROM history WHERE conversation = :conversation AND turn < :before AND turn > coalesce("
+        " (SELECT begins_after FROM conversations WHERE conversation = :conversation), 0)"
+        " ORDER BY turn DESC, position DESC LIMIT :most",
+        {"conversation": conversation, "before": before, "most": _LONGEST_HISTORY},
     )
-    return [Message(role, text) for role, text in rows]
+    return [Message(role, text) for role, text in rows][::-1]
+
+
+def begin_anew(connection: Connection, conversation: str, after: int) -> None:
+    """The history begins after that turn."""
+    connection.execute(
+        "INSERT INTO conversations (conversation, begins_after) VALUES (?, ?)"
+        " ON CONFLICT (conversation) DO UPDATE SET begins_after = excluded.begins_after",
+        (conversation, after),
+    )
+
+
+def choices(connection: Connection, conversation: str) -> Choices:
+    """What is chosen for a conversation."""
+    row = connection.execute(
+        "SELECT model, system_prompt FROM conversations WHERE conversation = ?", (conversation,)
+    ).fetchone()
+    return Choices(*row) if row else Choices()
+
+
+def choose(connection: Connection, conversation: str, chosen: Choices) -> None:
+    """Remember what is chosen."""
+    connection.execute(
+        "INSERT INTO conversations (conversation, model, system_prompt) VALUES (?, ?, ?) ON CONFLICT (conversation)"
+        " DO UPDATE SET model = excluded.model, system_prompt = excluded.system_prompt",
+        (conversation, chosen.model, codec.storable(chosen.system_prompt)),
+    )
+
+
+def used(connection: Connection, day: str, who: str) -> Amount:
+    """What somebody, or everybody, used on a day."""
+    row = connection.execute(
+        "SELECT coalesce(sum(messages), 0), coalesce(sum(images), 0), coalesce(sum(input_tokens), 0),"
+        " coalesce(sum(output_tokens), 0) FROM usage WHERE day = :day AND (:who = '' OR who = :who)",
+        {"day": day, "who": who},
+    ).fetchone()
+    return Amount(*row)
+
+
+def forget(connection: Connection, conversation: str, but: int) -> None:
+    """Delete all of a conversation except for that turn."""
+    for table in ("history", "conversations"):
+        connection.execute(f"DELETE FROM {table} WHERE conversation = ?", (conversation,))
+    connection.execute("DELETE FROM turns WHERE conversation = ? AND id <> ?", (conversation, but))
+
+
+def forget_usage(connection: Connection, who: str, before: str) -> None:
+    """Delete what somebody used before that day."""
+    connection.execute("DELETE FROM usage WHERE who = ? AND day < ?", (who, before))
+
+
+def activity(connection: Connection, most: int) -> list[Activity]:
+    """The conversations, the latest first."""
+    rows = connection.execute(
+        "SELECT conversation, count(*), max(updated_at) FROM turns GROUP BY conversation"
+        " ORDER BY max(updated_at) DESC LIMIT ?",
+        (most,),
+    )
+    return [Activity(*row) for row in rows]
+
+
+def dead(connection: Connection) -> int:
+    """How many turns were given up."""
+    return int(connection.execute("SELECT count(*) FROM turns WHERE state = 'dead'").fetchone()[0])
+
+
+def _spend(connection: Connection, spent: Spent) -> None:
+    connection.execute(
+        "INSERT INTO usage (day, who, messages, images, input_tokens, output_tokens) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (day, who) DO UPDATE SET messages = messages + excluded.messages,"
+        " images = images + excluded.images, input_tokens = input_tokens + excluded.input_tokens,"
+        " output_tokens = output_tokens + excluded.output_tokens",
+        (spent.day, spent.who, *astuple(spent.amount)),
+    )
 
 
 def recent_places(connection: Connection, seconds: float) -> frozenset[str]:

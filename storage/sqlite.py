@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -14,7 +15,7 @@ from chat.incoming import Incoming
 from chat.messages import Message
 from chat.replies import Final, ReplyState
 from storage import sql
-from storage.base import StorageError, Turn
+from storage.base import Activity, Amount, Choices, Spent, StorageError, Turn
 
 log = logging.getLogger(__name__)
 
@@ -85,23 +86,75 @@ class SqliteStore:
         """See `Store.checkpoint`."""
         await self._call(lambda connection: sql.checkpoint(connection, turn, reply))
 
+    async def drew(self, turn: int) -> None:
+        """See `Store.drew`."""
+        await self._call(lambda connection: sql.drew(connection, turn))
+
     async def answer(
-        self, turn: int, reply: ReplyState, final: Final | None, history: Sequence[Message], *, failed: bool
+        self,
+        turn: int,
+        reply: ReplyState,
+        final: Final | None,
+        history: Sequence[Message],
+        *,
+        failed: bool,
+        spent: Spent | None = None,
     ) -> None:
         """See `Store.answer`."""
-        await self._call(lambda connection: sql.answer(connection, turn, reply, final, history, failed=failed))
+        work = partial(sql.answer, reply=reply, final=final, history=history, failed=failed, spent=spent)
+        await self._call(lambda connection: work(connection, turn))
 
     async def finish(self, turn: int, parts: Sequence[str], *, dead: bool = False) -> None:
         """See `Store.finish`."""
         await self._call(lambda connection: sql.finish(connection, turn, parts, dead=dead))
 
-    async def reopen(self, turn: int) -> Turn | None:
+    async def reopen(self, turn: int, *, fresh: bool = False) -> Turn | None:
         """See `Store.reopen`."""
-        return await self._call(lambda connection: sql.reopen(connection, turn))
+        return await self._call(lambda connection: sql.reopen(connection, turn, fresh=fresh))
+
+    async def latest(self, conversation: str) -> Turn | None:
+        """See `Store.latest`."""
+        return await self._call(lambda connection: sql.latest(connection, conversation))
+
+    async def join(self, turn: int, joined: Incoming, others: Sequence[int]) -> None:
+        """See `Store.join`."""
+        await self._call(lambda connection: sql.join(connection, turn, joined, others))
 
     async def history(self, conversation: str, before: int) -> Sequence[Message]:
         """See `Store.history`."""
         return await self._call(lambda connection: sql.history(connection, conversation, before))
+
+    async def begin_anew(self, conversation: str, after: int) -> None:
+        """See `Store.begin_anew`."""
+        await self._call(lambda connection: sql.begin_anew(connection, conversation, after))
+
+    async def choices(self, conversation: str) -> Choices:
+        """See `Store.choices`."""
+        return await self._call(lambda connection: sql.choices(connection, conversation))
+
+    async def choose(self, conversation: str, choices: Choices) -> None:
+        """See `Store.choose`."""
+        await self._call(lambda connection: sql.choose(connection, conversation, choices))
+
+    async def used(self, day: str, who: str = "") -> Amount:
+        """See `Store.used`."""
+        return await self._call(lambda connection: sql.used(connection, day, who))
+
+    async def forget(self, conversation: str, but: int) -> None:
+        """See `Store.forget`."""
+        await self._call(lambda connection: sql.forget(connection, conversation, but))
+
+    async def forget_usage(self, who: str, before: str) -> None:
+        """See `Store.forget_usage`."""
+        await self._call(lambda connection: sql.forget_usage(connection, who, before))
+
+    async def activity(self, most: int) -> Sequence[Activity]:
+        """See `Store.activity`."""
+        return await self._call(lambda connection: sql.activity(connection, most))
+
+    async def dead(self) -> int:
+        """See `Store.dead`."""
+        return await self._call(sql.dead)
 
     async def recent_places(self, seconds: float) -> frozenset[str]:
         """See `Store.recent_places`."""
