@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from chat.events import ReplyEvent
-from chat.messages import Message
+from chat.messages import Image, Message
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
@@ -51,6 +51,27 @@ class Status:
 
 
 StatusSink = Callable[[Status], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """A picture to be drawn: one at a time, so that each can be shown when it is ready. Sizes in pixels."""
+
+    model: str
+    prompt: str
+    width: int = 1024
+    height: int = 1024
+    seed: int | None = None
+    parameters: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@runtime_checkable
+class ImageProvider(Protocol):
+    """Somebody who draws."""
+
+    async def draw(self, request: ImageRequest) -> Image:
+        """One picture, its bytes checked to be one. Raises `ProviderError`."""
+        ...
 
 
 class Provider(Protocol):

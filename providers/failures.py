@@ -36,7 +36,15 @@ from chat.errors import (
 from providers.base import JsonValue
 
 # Everything that a request over aiohttp may raise (SSL errors and time-outs are OSErrors).
-FOREIGN = (aiohttp.ClientError, HttpProcessingError, ProxyError, ProxyConnectionError, ProxyTimeoutError, OSError)
+FOREIGN = (
+    aiohttp.ClientError,
+    HttpProcessingError,
+    ProxyError,
+    ProxyConnectionError,
+    ProxyTimeoutError,
+    OSError,
+    EOFError,
+)
 
 DETAILS_LENGTH = 500
 SHORTEST_SECRET = 8  # a shorter "key" is a placeholder for a local server ("none", "ollama"), and a common word
@@ -60,7 +68,12 @@ _STATUSES: Mapping[int, Kind] = {
 # Words that say more than the status, in the order in which they are believed: OpenAI, Anthropic, Gemini, llama.cpp,
 # vLLM, TGI, Ollama, OpenRouter, DeepSeek, xAI and Hugging Face were read for them.
 _TELLING: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    (Blocked, re.compile(r"content_filter|content_policy|responsibleaipolicy|requires moderation")),
+    (
+        Blocked,
+        re.compile(
+            r"content_filter|content_policy|responsibleaipolicy|requires moderation|moderation_blocked|safety system"
+        ),
+    ),
     (
         NoCredit,
         re.compile(

@@ -1,4 +1,4 @@
-"""Answers without any network: a demonstration that shows what a real model would look like, and says so.
+"""Answers, and draws, without any network: a demonstration of what a real model would look like, which says so.
 
 Its sentences are in offline.yaml, in English and Russian.
 """
@@ -14,13 +14,17 @@ from typing import Literal, Self
 import yaml
 from pydantic import BaseModel, Field
 
-from chat.errors import CutOff
+from chat.errors import CutOff, RequestRefused
 from chat.events import Completed, ReplyEvent, TextDelta, Usage
+from chat.messages import Image
+from providers import png
 from providers.answers import opened
-from providers.base import Capabilities, ModelInfo, ReplyRequest, StatusSink
+from providers.base import Capabilities, ImageRequest, ModelInfo, ReplyRequest, StatusSink
 
 MODEL = "demo"
 WORDS_BEFORE_ERROR = 8
+WORDS_PER_PICTURE = 30  # drawing one takes as long as saying so many
+LONGEST_SIDE = 4096
 
 _CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 _WORD = re.compile(r"\s*\S+\s*")
@@ -67,6 +71,15 @@ class Offline:
     ) -> AbstractAsyncContextManager[AsyncIterable[ReplyEvent]]:
         """As in the contract; asked for an error, it breaks off with `CutOff` after a few words."""
         return opened(self._words(request), provider=self._name, model=request.model)
+
+    async def draw(self, request: ImageRequest) -> Image:
+        """A picture marked DEMO; the same prompt, seed and size give the same bytes."""
+        if not (0 < request.width <= LONGEST_SIDE and 0 < request.height <= LONGEST_SIDE):
+            details = f"{request.width}x{request.height}: a side has 1 to {LONGEST_SIDE} pixels"
+            raise RequestRefused(details, provider=self._name, model=request.model)
+        await asyncio.sleep(WORDS_PER_PICTURE * self._seconds_per_word)
+        drawn = await asyncio.to_thread(png.placeholder, request.prompt, request.seed, request.width, request.height)
+        return Image(drawn, "image/png")
 
     async def models(self) -> Sequence[ModelInfo]:
         """The one model that it plays."""

@@ -1,4 +1,4 @@
-"""Every server with OpenAI's chat completions: OpenAI, OpenRouter, Groq, Ollama, LM Studio, vLLM, llama.cpp, …"""
+"""Every server with OpenAI's chat completions and pictures: OpenAI, OpenRouter, Groq, Ollama, LM Studio, vLLM, …"""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -7,14 +7,18 @@ from typing import Literal, Self
 from pydantic import SecretStr, field_validator, model_validator
 from yarl import URL
 
-from chat.errors import CutOff, TimedOut
+from chat.errors import CutOff, RequestRefused, TimedOut
 from chat.events import ReplyEvent
+from chat.messages import Image
 from providers.answers import opened
-from providers.base import Capabilities, ModelInfo, ReplyRequest, StatusSink
+from providers.base import Capabilities, ImageRequest, JsonValue, ModelInfo, ReplyRequest, StatusSink
+from providers.fetch import SafeFetch
 from providers.http import HttpClient, HttpSettings, checked_base_url, checked_key
 from providers.stream import server_events
+from providers.wire import images
 from providers.wire.chat_completions import END_MARK, AnswerReader, model_names, request_body
 
+MAX_PICTURE_BYTES = 40 * 2**20  # of the JSON around it; base64 makes a picture a third longer
 TRAILER_SECONDS = 2.0  # how long usage and the end mark may take once the text is complete
 
 
@@ -45,9 +49,13 @@ class OpenAI:
         key = settings.api_key.get_secret_value()
         self._name = name
         self._settings = settings
-        self._http = HttpClient(
-            name, settings, headers={"Authorization": f"Bearer {key}"} if key else None, secrets=(key,)
-        )
+        headers = {"Authorization": f"Bearer {key}"} if key else None
+        self._http = HttpClient(name, settings, headers=headers, secrets=(key,))
+        # While a picture is drawn nothing comes, often for a minute or two: that is not silence.
+        patient = settings.model_copy(update={"idle_timeout_seconds": settings.total_timeout_seconds})
+        self._drawing = HttpClient(name, patient, headers=headers, secrets=(key,))
+        secrets = (key, URL(settings.base_url).password or "")
+        self._pictures = SafeFetch(name, settings.base_url, settings.proxy, secrets)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -60,6 +68,18 @@ class OpenAI:
         """As in the contract; this protocol has nothing to tell to `status`."""
         return opened(self._ask(request), provider=self._name, model=request.model)
 
+    async def draw(self, request: ImageRequest) -> Image:
+        """As in the contract, by `POST /images/generations`."""
+        body = images.request_body(request)
+        try:
+            found = await self._ask_for_picture(request.model, body)
+        except RequestRefused as refused:
+            plainer = images.without_format(body, refused.details)
+            if plainer is None:
+                raise
+            found = await self._ask_for_picture(request.model, plainer)
+        return await self._pictures.picture(found, request.model) if isinstance(found, str) else found
+
     async def models(self) -> Sequence[ModelInfo]:
         """What `GET /models` lists now."""
         async with self._http.exchange("GET", f"{self._settings.base_url}/models") as answer:
@@ -67,10 +87,17 @@ class OpenAI:
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
+        await self._drawing.__aenter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        await self._drawing.__aexit__(*exc)
         await self._http.__aexit__(*exc)
+
+    async def _ask_for_picture(self, model: str, body: dict[str, JsonValue]) -> Image | str:
+        url = f"{self._settings.base_url}/images/generations"
+        async with self._drawing.exchange("POST", url, model=model, body=body) as answer:
+            return images.read_answer(await answer.json(MAX_PICTURE_BYTES))
 
     async def _ask(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
         body = request_body(request, include_usage=self._settings.include_usage)

@@ -9,12 +9,14 @@ import pytest
 
 from chat.errors import CutOff, ProviderError
 from chat.events import Completed, ReplyEvent, TextDelta
-from chat.messages import Message
+from chat.messages import Image, Message
 from providers import PROVIDERS
-from providers.base import Provider, ReplyRequest
+from providers.base import ImageProvider, ImageRequest, Provider, ReplyRequest
 from providers.offline import Offline, OfflineSettings
+from providers.wire.images import checked
+from providers.wrappers import Retrying, can_draw
 from tests.providers.asking import all_events, asking, no_status, openai_at, read_into, text_of
-from tests.servers.model import Answer, ModelServer
+from tests.servers.model import Answer, Drawing, ModelServer
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,16 @@ def make_openai(server: ModelServer, words_per_second: float) -> Provider:
 
 def make_offline(server: ModelServer, words_per_second: float) -> Provider:
     return Offline("demo", OfflineSettings(words_per_second=words_per_second))
+
+
+def painter_in(provider: Provider) -> ImageProvider:
+    if not can_draw(provider):
+        pytest.skip("it doesn't draw")
+    return provider
+
+
+async def drawn(painter: ImageProvider, request: ImageRequest) -> Image:
+    return await painter.draw(request)
 
 
 CASES = {"openai": Case(make_openai), "offline": Case(make_offline)}
@@ -133,6 +145,26 @@ async def test_it_lists_its_models_and_can_be_opened_again(case: Case, server: M
     for _ in range(2):
         async with provider:
             assert [model.name for model in await provider.models()]
+
+
+async def test_a_provider_that_draws_gives_one_whole_picture_wrapped_or_not(case: Case, server: ModelServer) -> None:
+    async with case.make(server, 1e6) as provider:
+        picture = await painter_in(provider).draw(ImageRequest("stand-in", "a cat", 64, 64, seed=1))
+        assert checked(picture.data) == picture
+        assert await Retrying(provider, 2).draw(ImageRequest("stand-in", "a cat", 64, 64, seed=1)) == picture
+
+
+async def test_drawing_and_answering_go_side_by_side_and_drawing_can_be_given_up(
+    case: Case, server: ModelServer
+) -> None:
+    server.pictures.default = Drawing(delay=30)
+    async with case.make(server, 30) as provider:
+        drawing = asyncio.create_task(drawn(painter_in(provider), ImageRequest("stand-in", "a cat")))
+        async with provider.stream_reply(asking(), no_status) as events:
+            assert isinstance(await anext(aiter(events)), TextDelta)
+        drawing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await drawing
 
 
 async def test_an_answer_that_never_comes_is_a_provider_error(server: ModelServer) -> None:

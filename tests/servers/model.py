@@ -7,6 +7,7 @@
         request = await model.asked()                      # the first request: .body, .headers, .question
         await request.over(); assert request.left_early    # the client closed it before the end: Stop works
 
+`model.pictures` is the same for `POST /images/generations`, with `Drawing` in the place of `Answer`.
 Without a script the answer is `answer_to(question)`: every one of `marks(question)` is in it once. As a process of its
 own: `python -m tests.servers.model --port 8080`; `POST /script` takes a JSON list of answers, `GET /requests` lists.
 """
@@ -34,8 +35,9 @@ from tests.servers.model_answers import (
     marks,
     whole,
 )
+from tests.servers.model_images import Drawing, Pictures
 
-__all__ = ["Answer", "Fault", "ModelServer", "Request", "answer_to", "marks"]
+__all__ = ["Answer", "Drawing", "Fault", "ModelServer", "Request", "answer_to", "marks"]
 
 
 class ModelServer:
@@ -52,7 +54,9 @@ class ModelServer:
         self._port, self._api_key, self._models, self._context_words = port, api_key, models, context_words
         self._scripted: deque[Answer] = deque()
         self._came = asyncio.Event()
+        self.pictures = Pictures(api_key)
         app = web.Application(client_max_size=2**28)
+        self.pictures.add_to(app)
         for base in ("", "/v1"):
             app.router.add_post(f"{base}/chat/completions", self._chat)
             app.router.add_get(f"{base}/models", self._list)

@@ -1,0 +1,104 @@
+"""The wire format of pictures, as pure functions: what is asked, and every shape of answer."""
+
+import base64
+
+import pytest
+
+from chat import errors
+from chat.messages import Image
+from providers.base import ImageRequest, JsonValue
+from providers.wire.images import checked, read_answer, request_body, without_format
+from tests.servers.model_images import tiny_png
+
+PNG = tiny_png()
+ENCODED = base64.b64encode(PNG).decode()
+
+
+def test_one_picture_is_asked_for_in_base64_and_in_the_size_that_is_wanted() -> None:
+    assert request_body(ImageRequest("dall-e-3", "a cat", 512, 800)) == {
+        "model": "dall-e-3", "prompt": "a cat", "n": 1, "size": "512x800", "response_format": "b64_json",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ["gpt-image-1", "gpt-image-1-mini", "openai/gpt-image-1", "chatgpt-image-latest"])
+def test_models_that_refuse_the_format_are_not_sent_it(model: str) -> None:
+    assert "response_format" not in request_body(ImageRequest(model, "a cat"))
+
+
+def test_a_model_that_only_sounds_like_them_is_sent_the_format() -> None:
+    assert request_body(ImageRequest("not-gpt-image", "a cat"))["response_format"] == "b64_json"
+
+
+def test_a_seed_is_sent_only_when_it_is_given_and_zero_is_one() -> None:
+    assert "seed" not in request_body(ImageRequest("m", "a cat"))
+    assert request_body(ImageRequest("m", "a cat", seed=0))["seed"] == 0
+
+
+def test_parameters_may_replace_size_and_format_and_null_leaves_a_field_out() -> None:
+    body = request_body(
+        ImageRequest("m", "a cat", parameters={"size": None, "quality": "high", "response_format": "url"})
+    )
+    assert "size" not in body
+    assert (body["quality"], body["response_format"]) == ("high", "url")
+
+
+def test_parameters_cannot_replace_what_was_asked_nor_make_it_several_pictures() -> None:
+    body = request_body(ImageRequest("m", "a cat", parameters={"model": "x", "prompt": "y", "n": 10}))
+    assert (body["model"], body["prompt"], body["n"]) == ("m", "a cat", 1)
+
+
+def test_the_format_is_taken_back_only_from_a_body_that_has_it_and_for_a_complaint_that_names_it() -> None:
+    body: dict[str, JsonValue] = {"prompt": "a cat", "response_format": "b64_json"}
+    assert without_format(body, "Unknown parameter: 'response_format'.") == {"prompt": "a cat"}
+    assert without_format(body, "Unknown parameter: 'size'.") is None
+    assert without_format({"prompt": "a cat"}, "response_format") is None
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"b64_json": ENCODED}, {"b64_json": ENCODED, "url": None}, {"b64_json": f"data:image/png;base64,{ENCODED}"},
+        {"b64_json": "\n".join(ENCODED[i : i + 20] for i in range(0, len(ENCODED), 20))},
+        {"url": f"data:image/png;base64,{ENCODED}"}, {"url": f"data:image/png;base64,{ENCODED}", "b64_json": ""},
+    ],
+)  # fmt: skip
+def test_a_picture_in_the_answer_is_read_however_it_is_written(entry: dict[str, JsonValue]) -> None:
+    assert read_answer({"created": 1, "data": [entry]}) == Image(PNG, "image/png")
+
+
+def test_an_address_in_the_answer_is_handed_on() -> None:
+    answer: JsonValue = {"data": [{"url": "https://h/1.png", "b64_json": None, "revised_prompt": "a big cat"}]}
+    assert read_answer(answer) == "https://h/1.png"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, [], "text", {}, {"data": []}, {"data": None}, {"data": [None]}, {"data": [{}]}, {"data": [{"b64_json": ""}]},
+     {"data": [{"b64_json": 7, "url": 8}]}, {"data": [{"b64_json": "***"}]}, {"data": [{"b64_json": "aGk"}]},
+     {"data": [{"b64_json": "é"}]}, {"data": [{"url": "data:image/png;base64,???"}]}, {"data": [{"b64_json": "aGk="}]}],
+)  # fmt: skip
+def test_an_answer_without_a_picture_is_garbled(answer: JsonValue) -> None:
+    with pytest.raises(errors.Garbled):
+        read_answer(answer)
+
+
+def test_an_error_object_in_an_answer_is_what_it_stands_for() -> None:
+    with pytest.raises(errors.Blocked):
+        read_answer({"error": {"code": "content_policy_violation", "message": "no"}})
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        (PNG, "image/png"), (b"\xff\xd8\xff\xe0JFIF", "image/jpeg"), (b"RIFF\n\0\0\0WEBPVP8 ", "image/webp"),
+        (b"GIF89a\x01", "image/gif"), (b"GIF87a\x01", "image/gif"),
+    ],
+)  # fmt: skip
+def test_the_media_type_is_told_by_the_first_bytes(data: bytes, media_type: str) -> None:
+    assert checked(data) == Image(data, media_type)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG", b"GIF88a", b"RIFFWEBP", b" " + PNG, b"<svg/>", b"\xff\xd8"])
+def test_anything_else_is_garbled(data: bytes) -> None:
+    with pytest.raises(errors.Garbled):
+        checked(data)
