@@ -1,22 +1,38 @@
 """Commands are declared once, in handlers/; messengers make their menus and completions from these values."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 # control: runs at once, never waits behind a reply (stop, help)
 # turn:    waits its turn in the conversation's lane
-# barrier: stops the running reply, then runs
+# barrier: stops the running reply, then runs in the lane
 CommandKind = Literal["control", "turn", "barrier"]
+# owner: admins everywhere, and in a private chat whoever it is with
+CommandAccess = Literal["anyone", "owner", "admin"]
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An argument of a command, for messengers that have forms for them."""
+    """An argument of a command: `--name value` in text, a field where a messenger has forms.
 
-    name: str
+    The one option without a name takes the text that is left. Its description is the text `option.<command>.<name>`.
+    """
+
+    name: str = ""
+    kind: Literal["text", "number", "choice"] = "text"
     required: bool = False
     choices: tuple[str, ...] = ()
+
+
+class BadOptionError(ValueError):
+    """An option that a command doesn't have, or a value that it doesn't take."""
+
+    def __init__(self, name: str, option: Option | None) -> None:
+        super().__init__(name)
+        self.name = name
+        self.option = option
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +41,7 @@ class Command:
 
     name: str
     kind: CommandKind = "control"
+    access: CommandAccess = "anyone"
     options: tuple[Option, ...] = ()
     hidden: bool = False  # works, but is not in the menu (Telegram's /start)
 
@@ -34,10 +51,44 @@ def read_command(text: str, known: Collection[str], bot_name: str = "") -> tuple
 
     None where it is not a command of ours: a stray "/word" is a question, and `/name@otherbot` is someone else's.
     """
-    if not text.startswith("/"):
+    if not re.match(r"/\w", text):
         return None
-    word, *rest = text[1:].split(maxsplit=1)[:2] if text[1:].strip() else ("",)
+    word, *rest = text[1:].split(maxsplit=1)
     name, _, addressee = word.partition("@")
     if addressee and addressee.lower() != bot_name.lower():
         return None
     return (name.lower(), rest[0] if rest else "") if name.lower() in known else None
+
+
+def read_options(text: str, options: Collection[Option]) -> tuple[dict[str, str], str]:
+    """Take `a cat --ratio 16:9 on a mat` apart into ({"ratio": "16:9"}, "a cat on a mat").
+
+    A long dash counts as two hyphens: phones write it for them. Raises `BadOptionError`.
+    """
+    known = {option.name: option for option in options if option.name}
+    values: dict[str, str] = {}
+    rest: list[str] = []
+    words = iter(text.split(" "))
+    for word in words:
+        match = re.fullmatch(r"(?:--|—)([A-Za-z]\w*)(?:=(.+))?", word)
+        if not match:
+            rest.append(word)
+            continue
+        name = match[1].lower()
+        value = match[2] or next(words, "")
+        option = known.get(name)
+        if option is None or not takes(option, value):
+            raise BadOptionError(name, option)
+        values[name] = value
+    return values, " ".join(rest).strip()
+
+
+def takes(option: Option, value: str) -> bool:
+    """Whether that is a value for the option."""
+    match option.kind:
+        case "number":
+            return value.isascii() and value.isdigit() and len(value) < 10
+        case "choice":
+            return value in option.choices
+        case _:
+            return bool(value)

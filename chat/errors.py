@@ -14,6 +14,7 @@ BotError                     one sentence for the person (`key` in locales/), th
 │  ├─ CutOff                 the answer ended without its end mark    (transient)
 │  ├─ Garbled                not what this protocol sends
 │  └─ Blocked                withheld by the provider's filter
+├─ NotSent                   the messenger won't take what was made
 └─ InternalError             a fault of ours
 
 `details` is for the log only: it may hold what a server said, never a key (providers strip their own).
@@ -37,6 +38,12 @@ class BotError(Exception):
 
 class InternalError(BotError):
     """A fault of ours; the log has the traceback."""
+
+
+class NotSent(BotError):
+    """The messenger refuses what was made: a picture that it can't show."""
+
+    key = "error.not_sent"
 
 
 class ProviderError(BotError):

@@ -44,13 +44,38 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file by the messenger's own reference; it is fetched when it is needed (`Chat.fetch`)."""
+
+    id: str
+    name: str = ""
+    media_type: str = ""
+    size: int = 0  # bytes, as the messenger tells; 0 = unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Text that comes along with what is said: replied to, quoted out of it, or forwarded."""
+
+    kind: Literal["reply", "quote", "forward"]
+    author: str  # a name to show; empty = unknown
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
-    """Text for the model."""
+    """What somebody wants answered."""
 
     address: Address
     sender: Sender
     key: str  # messenger, bot and update id: a repeat is dropped by it
     text: str
+    quotes: tuple[Quote, ...] = ()
+    images: tuple[Attachment, ...] = ()
+    documents: tuple[Attachment, ...] = ()
+    other: str = ""  # what else it is, if the bot can't use it: "voice", "sticker", …
+    album: str = ""  # what belongs together has the same
+    unfinished: bool = False  # so long that the client may have cut it: what follows at once belongs to it
     kind: Literal["said"] = "said"
 
 

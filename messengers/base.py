@@ -4,6 +4,7 @@ MessengerError               a call to a messenger failed
 ├─ SlowDown                  too many calls: nothing at this place before `retry_after` seconds are over
 ├─ MessageGone               the message to change was deleted: stop quietly
 ├─ PlaceGone                 blocked, removed, chat or topic gone: nothing can be said here
+├─ PlaceMoved                it has another id now: what was sent before is out of reach, the next send goes there
 ├─ Refused                   this page won't be taken; the same as plain text may be
 ├─ Fatal                     the whole messenger can't run (a wrong token, a port in use): end with this sentence
 └─ Unsure                    network or server failure: it may have been applied or not; try again
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chat.buttons import Button
-from chat.incoming import Address, Incoming
+from chat.incoming import Address, Attachment, Incoming
+from chat.messages import Image
 from messengers.budget import Budget, Budgets
 
 
@@ -36,6 +38,10 @@ class MessageGone(MessengerError):
 
 class PlaceGone(MessengerError):
     """Nothing can be said at this place: blocked, removed, or the chat or topic is gone."""
+
+
+class PlaceMoved(MessengerError):
+    """The place has another id now. Messages sent before can't be changed any more; new ones go to the new id."""
 
 
 class Refused(MessengerError):
@@ -89,6 +95,11 @@ class Chat(Protocol):
         ...
 
     @property
+    def sends_are_idempotent(self) -> bool:
+        """Whether a send that is repeated after `Unsure` never shows twice."""
+        ...
+
+    @property
     def budget(self) -> Budget:
         """When calls may be made here: callers take a permit from it before each call."""
         ...
@@ -103,6 +114,17 @@ class Chat(Protocol):
 
     async def delete(self, message: str) -> None:
         """Remove a message of ours; one that is gone already is success."""
+        ...
+
+    async def send_image(self, image: Image, caption: str = "", *, reply: bool = False) -> str:
+        """Send a picture with a line of plain text under it (cut to what the messenger takes); the message's id."""
+        ...
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        """A file that came in. Its size is checked by the caller before, and by this while it is read.
+
+        Raises `Refused` for one that is larger than the messenger hands out, or that is gone.
+        """
         ...
 
     async def typing(self) -> None:

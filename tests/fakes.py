@@ -10,6 +10,8 @@ from typing import Literal
 from chat.buttons import Button
 from chat.errors import CutOff
 from chat.events import Completed, Replaced, ReplyEvent, TextDelta
+from chat.incoming import Attachment
+from chat.messages import Image
 from messengers.base import MessageGone, MessengerError, Page, Refused
 from messengers.budget import UNLIMITED, Bucket, PlaceBudget, Rate
 
@@ -32,12 +34,15 @@ class FakeDialect:
         return len(text)
 
 
+CallKind = Literal["send", "edit", "delete", "typing", "image", "fetch"]
+
+
 @dataclass(frozen=True)
 class Call:
     """One call to the chat: when it began, and what it asked for."""
 
     at: float
-    kind: Literal["send", "edit", "delete", "typing"]
+    kind: CallKind
     message: str = ""
     text: str = ""
     buttons: tuple[str, ...] = ()
@@ -46,17 +51,22 @@ class Call:
 
 @dataclass
 class FakeMessage:
-    """A message as people see it, and all it ever showed."""
+    """A message as people see it, and all it ever showed. What stands under an `image` is its text."""
 
     text: str
     buttons: tuple[str, ...] = ()
     versions: list[str] = field(default_factory=list)
+    image: Image | None = None
 
 
 class FakeChat:
-    """A chat in memory. `failures`: raised by the next calls, one each; None lets a call pass."""
+    """A chat in memory. `failures`: raised by the next calls, one each; None lets a call pass.
+
+    `files`: what people sent, by the id of the attachment; `images`: what the bot sent.
+    """
 
     typing_lasts = 5.0
+    sends_are_idempotent = True
 
     def __init__(self, *, rate: Rate = UNLIMITED, latency: float = 0.05, limit: int = 100) -> None:
         self.dialect = FakeDialect(limit)
@@ -66,13 +76,20 @@ class FakeChat:
         self.refuses_markup = False
         self.calls: list[Call] = []
         self.messages: dict[str, FakeMessage] = {}
+        self.files: dict[str, bytes] = {}
         self.in_flight = 0
         self.most_in_flight = 0
+        self.sent = 0
 
     @property
     def text(self) -> str:
         """What people see, all messages in order."""
         return "\n".join(message.text for message in self.messages.values())
+
+    @property
+    def images(self) -> list[Image]:
+        """The pictures people see, in order."""
+        return [message.image for message in self.messages.values() if message.image]
 
     def made(self, kind: str) -> list[Call]:
         """The calls of that kind that succeeded."""
@@ -81,7 +98,8 @@ class FakeChat:
     async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False) -> str:
         labels = tuple(button.label for button in buttons)
         await self._call("send", "", page, labels)
-        message = f"m{len(self.messages) + 1}"
+        self.sent += 1
+        message = f"m{self.sent}"
         self.messages[message] = FakeMessage(page.text, labels, [page.text])
         return message
 
@@ -98,12 +116,24 @@ class FakeChat:
         await self._call("delete", message)
         self.messages.pop(message, None)
 
+    async def send_image(self, image: Image, caption: str = "", *, reply: bool = False) -> str:
+        await self._call("image", "", Page(caption, len(caption)))
+        message = f"m{len(self.messages) + 1}"
+        self.messages[message] = FakeMessage(caption, (), [caption], image)
+        return message
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        await self._call("fetch")
+        if attachment.id not in self.files:
+            raise Refused(f"no file {attachment.id}")
+        return self.files[attachment.id]
+
     async def typing(self) -> None:
         await self._call("typing")
 
     async def _call(
         self,
-        kind: Literal["send", "edit", "delete", "typing"],
+        kind: CallKind,
         message: str = "",
         page: Page | None = None,
         buttons: tuple[str, ...] = (),

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chat.buttons import Button
-from messengers.base import Page, Unsure
+from chat.incoming import Attachment
+from chat.messages import Image
+from messengers.base import Page, Refused, Unsure
 from messengers.budget import Budget
 from messengers.playground.journal import Journal
+from messengers.playground.pictures import MEDIA_TYPES
 
 LIMIT = 1_000_000  # characters of a message: more than any model writes, less than a browser minds
 TYPING_LASTS = 5.0
@@ -56,6 +59,11 @@ class PlaygroundChat:
         return PlaygroundDialect()
 
     @property
+    def sends_are_idempotent(self) -> bool:
+        """A call that fails has done nothing."""
+        return True
+
+    @property
     def typing_lasts(self) -> float:
         """Seconds."""
         return TYPING_LASTS
@@ -69,6 +77,18 @@ class PlaygroundChat:
     async def edit(self, message: str, page: Page, buttons: Sequence[Button] = ()) -> None:
         """Change a message. One from before a restart comes back: the browsers still show it, and merge by id."""
         self.journal.put(message, "bot", page.text, buttons)
+
+    async def send_image(self, image: Image, caption: str = "", *, reply: bool = False) -> str:
+        """Add a picture at the end; its id. Raises `Refused` for what isn't a picture that every browser shows."""
+        if image.media_type not in MEDIA_TYPES:
+            raise Refused(f"no picture for a browser: {image.media_type}")
+        message = self.journal.new_id()
+        self.journal.add_picture(message, image, caption)
+        return message
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        """Raises `Refused`: the page sends no files."""
+        raise Refused("the playground has no files")
 
     async def delete(self, message: str) -> None:
         """Take a message away, also from browsers that come back later."""

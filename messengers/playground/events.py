@@ -1,6 +1,6 @@
 """What the server pushes to a browser, as server-sent events (WHATWG HTML, section 9.2).
 
-`upsert`   a message as it is now: {id, who, text, buttons: [{label, action}], at, revision}
+`upsert`   a message as it is now: {id, who, text, image: its path or "", buttons: [{label, action}], at, revision}
 `delete`   {id}
 `typing`   {seconds}
 `ready`    {}: all that was known when the browser came has been told
@@ -31,6 +31,7 @@ def as_json(entry: Entry) -> dict[str, Any]:
         "id": entry.id,
         "who": entry.who,
         "text": entry.text,
+        "image": entry.image,
         "buttons": buttons,
         "at": entry.at,
         "revision": entry.revision,

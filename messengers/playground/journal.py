@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chat.buttons import Button
+from chat.messages import Image
+from messengers.playground.pictures import Pictures, path_of
 
 KEPT_MESSAGES = 500
 
@@ -25,6 +27,7 @@ class Entry:
     buttons: tuple[Button, ...]
     at: int
     revision: int
+    image: str = ""  # where its picture is; the text stands under it
 
 
 class Stamps:
@@ -105,6 +108,7 @@ class Journal:
         self._kept = kept
         self._entries: dict[str, Entry | None] = {}
         self._watchers: list[Watcher] = []
+        self.pictures = Pictures()
         self.closed = False  # the server has ended: nobody would see a change any more
 
     def __len__(self) -> int:
@@ -136,7 +140,12 @@ class Journal:
             return
         revision = self.stamp()
         at = known.at if known else (int(message) if message.isdecimal() else revision)
-        self._change(message, Entry(message, who, text, buttons, at, revision))
+        self._change(message, Entry(message, who, text, buttons, at, revision, known.image if known else ""))
+
+    def add_picture(self, message: str, picture: Image, caption: str) -> None:
+        """Put in a new message of the bot's that is a picture, with plain text under it."""
+        self.pictures.keep(message, picture)
+        self._change(message, Entry(message, "bot", caption, (), int(message), self.stamp(), path_of(message)))
 
     def remove(self, message: str) -> None:
         """Take the message away."""
@@ -171,10 +180,13 @@ class Journal:
     def _change(self, message: str, entry: Entry | None) -> None:
         self._entries.pop(message, None)
         self._entries[message] = entry
+        if entry is None:
+            self.pictures.drop(message)
         for watcher in self._watchers:
             watcher.mark(message)
         if len(self._entries) > self._kept:
             dropped = next(iter(self._entries))
             del self._entries[dropped]
+            self.pictures.drop(dropped)
             for watcher in self._watchers:
                 watcher.forget(dropped)

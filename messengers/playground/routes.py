@@ -73,6 +73,7 @@ class Routes:
         for path in FILES:
             app.router.add_get(path, self.page)
         app.router.add_get("/events", self.events)
+        app.router.add_get("/image/{message:[0-9]+}", self.picture)
         app.router.add_post("/say", self.say)
         app.router.add_post("/press", self.press)
         app.on_response_prepare.append(add_headers)
@@ -86,6 +87,13 @@ class Routes:
     async def events(self, request: web.Request) -> web.StreamResponse:
         """The stream of changes for one browser."""
         return await stream_events(self._journal, request)
+
+    async def picture(self, request: web.Request) -> web.Response:
+        """A message's picture. With the headers that all answers have, no browser takes it for anything else."""
+        picture = self._journal.pictures.get(request.match_info["message"])
+        if picture is None:
+            return refusal(404, "no_picture")
+        return web.Response(body=picture.data, content_type=picture.media_type)
 
     async def say(self, request: web.Request) -> web.Response:
         """A message or a command. It is on the page before it is handed in, so that it stands above its answer."""

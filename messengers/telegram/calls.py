@@ -16,18 +16,27 @@ from aiogram.exceptions import (
     TelegramRetryAfter,
     TelegramUnauthorizedError,
 )
-from aiogram.methods import EditMessageText, GetUpdates, SendMessage, TelegramMethod
+from aiogram.methods import EditMessageText, GetUpdates, SendDocument, SendMessage, SendPhoto, TelegramMethod
+from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
-from messengers.base import Fatal, MessageGone, MessengerError, PlaceGone, Refused, SlowDown, Unsure
+from messengers.base import Fatal, MessageGone, MessengerError, PlaceGone, PlaceMoved, Refused, SlowDown, Unsure
 
 TIMEOUT_SECONDS = 15
+LONGEST_REASON = 300  # characters
+
+# What a call on its way may end with. None of a proxy's refusals is an OSError, and one that hangs up is an EOFError;
+# an error that has no description is a TypeError of aiogram's.
+PROXY_FAILURES = (ProxyError, ProxyConnectionError, ProxyTimeoutError, EOFError)
+WAYS_TO_FAIL = (AiogramError, OSError, ValueError, TypeError, *PROXY_FAILURES)
 
 # Texts of Telegram's 400s, as the Bot API server writes them (Client.cpp of tdlib/telegram-bot-api).
 NOT_MODIFIED = re.compile(r"message is not modified")
-MESSAGE_GONE = re.compile(r"message to (edit|delete) not found|message can't be (edited|deleted)|MESSAGE_ID_INVALID")
+MESSAGE_GONE = re.compile(r"message to (edit|delete) not found|message can't be (edited|deleted)|\bMESSAGE_ID_INVALID")
+# Where only pictures are forbidden, something can still be said.
 PLACE_GONE = re.compile(
-    r"chat not found|message thread not found|TOPIC_(CLOSED|DELETED)|not enough rights|have no rights|"
-    r"CHAT_WRITE_FORBIDDEN|CHAT_RESTRICTED|USER_IS_BLOCKED|PEER_ID_INVALID|user is deactivated|bot was kicked"
+    r"chat not found|message thread not found|TOPIC_(CLOSED|DELETED)|have no rights|"
+    r"not enough rights(?! to send (photos|documents))|CHAT_WRITE_FORBIDDEN|CHAT_RESTRICTED|USER_IS_BLOCKED|"
+    r"PEER_ID_INVALID|user is deactivated|bot was kicked"
 )
 
 
@@ -52,7 +61,21 @@ class RawEditMessageText(EditMessageText):
     __api_method__ = "editMessageText"
 
 
-class Moved(MessengerError):
+class RawSendPhoto(SendPhoto):
+    """The sent message as plain JSON."""
+
+    __returning__ = dict[str, Any]
+    __api_method__ = "sendPhoto"
+
+
+class RawSendDocument(SendDocument):
+    """The sent message as plain JSON."""
+
+    __returning__ = dict[str, Any]
+    __api_method__ = "sendDocument"
+
+
+class Moved(PlaceMoved):
     """The group became a supergroup: it has another id now."""
 
     def __init__(self, place: int) -> None:
@@ -63,21 +86,25 @@ class Moved(MessengerError):
 async def call(bot: Bot, method: TelegramMethod[Any], timeout: int = TIMEOUT_SECONDS) -> Any:
     """Make one call; its result as plain JSON, None where Telegram says that nothing changed.
 
-    Raises only `MessengerError`s, `Moved` among them.
+    Raises only `MessengerError`s, `Moved` among them; none of them has the token in it, nor has one that it came from.
     """
     try:
         return await bot(method, request_timeout=timeout)
     except TelegramBadRequest as error:
-        if NOT_MODIFIED.search(error.message):
+        if NOT_MODIFIED.search(error.message or ""):
             return None
         raise translate(error) from error
-    except (AiogramError, OSError, ValueError) as error:
-        raise translate(error) from error
+    except WAYS_TO_FAIL as error:
+        if bot.token not in str(error):
+            raise translate(error) from error
+        reason = str(error).replace(bot.token, "[token]")
+    raise Unsure(reason[:LONGEST_REASON])
 
 
 def translate(error: Exception) -> MessengerError:
     """The `MessengerError` for an error of aiogram's. After 5xx, HTML or a broken connection it may have been done."""
-    reason = error.message if isinstance(error, TelegramAPIError) else f"{type(error).__name__}: {error}"[:300]
+    text = error.message if isinstance(error, TelegramAPIError) else f"{type(error).__name__}: {error}"
+    reason = (text or "no reason given")[:LONGEST_REASON]
     match error:
         case TelegramRetryAfter():
             return SlowDown(error.retry_after)
@@ -91,13 +118,19 @@ def translate(error: Exception) -> MessengerError:
             return Unsure("another program takes this bot's updates: end it, or give this bot a token of its own")
         case TelegramForbiddenError():
             return PlaceGone(reason)
-        case TelegramBadRequest() if MESSAGE_GONE.search(reason):
-            return MessageGone(reason)
-        case TelegramBadRequest() if PLACE_GONE.search(reason):
-            return PlaceGone(reason)
-        case TelegramBadRequest() | TelegramEntityTooLarge():
+        case TelegramBadRequest():
+            return _bad_request(reason)
+        case TelegramEntityTooLarge():
             return Refused(reason)
         case TelegramNotFound():
             return Fatal("Telegram answers 404: check telegram.token and telegram.api_base_url in the config.")
         case _:
             return Unsure(reason)
+
+
+def _bad_request(reason: str) -> MessengerError:
+    if MESSAGE_GONE.search(reason):
+        return MessageGone(reason)
+    if PLACE_GONE.search(reason):
+        return PlaceGone(reason)
+    return Refused(reason)

@@ -1,5 +1,6 @@
 """One Telegram chat, or one topic of it: pages out as messages with entities and buttons."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,11 +15,16 @@ from aiogram.types import (
 )
 
 from chat.buttons import Button, encode
-from chat.incoming import Address
-from messengers.base import MessageGone, Page
+from chat.incoming import Address, Attachment
+from chat.messages import Image
+from messengers.base import MessageGone, Page, Refused
 from messengers.budget import Budget
-from messengers.telegram.calls import Moved, RawEditMessageText, RawSendMessage, call
+from messengers.telegram.calls import TIMEOUT_SECONDS, Moved, RawEditMessageText, RawSendMessage, call
+from messengers.telegram.contents import LARGEST_PHOTO
+from messengers.telegram.files import TRANSFER_SECONDS, caption_of, document, fetch, photo
 from messengers.telegram.rendering import TelegramDialect
+
+log = logging.getLogger(__name__)
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
@@ -27,10 +33,11 @@ class TelegramChat:
     """See `messengers.base.Chat`."""
 
     typing_lasts = 4.5  # Telegram shows it for 5 s
+    sends_are_idempotent = False  # nothing marks a call as the repetition of another
 
     def __init__(self, bot: Bot, address: Address, dialect: TelegramDialect, budget: Budget) -> None:
         self._bot = bot
-        self._chat_id = int(address.place)
+        self._home = self._chat_id = int(address.place)
         self._thread = int(address.thread) if address.thread else None
         self._question = int(address.message) if address.message else None
         self.dialect = dialect
@@ -38,52 +45,91 @@ class TelegramChat:
 
     async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False) -> str:
         """See `Chat.send`."""
-        quoted = None
-        if reply and self._question:
-            quoted = ReplyParameters(message_id=self._question, allow_sending_without_reply=True)
-        sent: dict[str, Any] = await self._call(
+        return await self._send(
             RawSendMessage(
                 chat_id=self._chat_id,
                 message_thread_id=self._thread,
                 text=page.text,
                 entities=_entities(page),
-                reply_parameters=quoted,
+                reply_parameters=self._quoted(reply),
                 reply_markup=_keyboard(buttons),
                 link_preview_options=NO_PREVIEW,
             )
         )
-        return str(sent["message_id"])
+
+    async def send_image(self, image: Image, caption: str = "", *, reply: bool = False) -> str:
+        """See `Chat.send_image`. What Telegram takes for no photo (its size, shape or kind) is sent as a file."""
+        if len(image.data) <= LARGEST_PHOTO:
+            try:
+                return await self._send(photo(image, self._where(caption, reply)), TRANSFER_SECONDS)
+            except Refused as refusal:
+                log.info("Telegram takes a picture only as a file: %s", refusal)
+        return await self._send(document(image, self._where(caption, reply)), TRANSFER_SECONDS)
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        """See `Chat.fetch`."""
+        return await fetch(self._bot, attachment)
 
     async def edit(self, message: str, page: Page, buttons: Sequence[Button] = ()) -> None:
         """See `Chat.edit`."""
-        await self._call(
+        place, number = self._place_of(message)
+        await call(
+            self._bot,
             RawEditMessageText(
-                chat_id=self._chat_id,
-                message_id=int(message),
+                chat_id=place,
+                message_id=number,
                 text=page.text,
                 entities=_entities(page),
                 reply_markup=_keyboard(buttons),
                 link_preview_options=NO_PREVIEW,
-            )
+            ),
         )
 
     async def delete(self, message: str) -> None:
         """See `Chat.delete`."""
+        place, number = self._place_of(message)
         try:
-            await self._call(DeleteMessage(chat_id=self._chat_id, message_id=int(message)))
-        except MessageGone:
+            await call(self._bot, DeleteMessage(chat_id=place, message_id=number))
+        except (MessageGone, Moved):
             return
 
     async def typing(self) -> None:
         """See `Chat.typing`."""
-        await self._call(SendChatAction(chat_id=self._chat_id, message_thread_id=self._thread, action="typing"))
+        await self._follow(SendChatAction(chat_id=self._chat_id, message_thread_id=self._thread, action="typing"))
 
-    async def _call(self, method: TelegramMethod[Any]) -> Any:
+    def _where(self, caption: str, reply: bool) -> dict[str, Any]:
+        return {
+            "chat_id": self._chat_id,
+            "message_thread_id": self._thread,
+            "caption": caption_of(caption),
+            "reply_parameters": self._quoted(reply),
+        }
+
+    def _quoted(self, reply: bool) -> ReplyParameters | None:
+        if not reply or not self._question or self._chat_id != self._home:
+            return None
+        return ReplyParameters(message_id=self._question, allow_sending_without_reply=True)
+
+    def _place_of(self, message: str) -> tuple[int, int]:
+        place, _, number = message.rpartition("/")
+        return int(place or self._home), int(number)
+
+    async def _send(self, method: TelegramMethod[Any], timeout: int = TIMEOUT_SECONDS) -> str:
+        sent: dict[str, Any] = await self._follow(method, timeout)
+        number = str(sent["message_id"])
+        # A supergroup counts its messages anew: where it isn't the group of the address, its id goes along.
+        return number if self._chat_id == self._home else f"{self._chat_id}/{number}"
+
+    async def _follow(self, method: TelegramMethod[Any], timeout: int = TIMEOUT_SECONDS) -> Any:
+        """Make a call, in the supergroup that the group has become if it has."""
         try:
-            return await call(self._bot, method)
+            return await call(self._bot, method, timeout)
         except Moved as moved:
             self._chat_id = moved.place
-            return await call(self._bot, method.model_copy(update={"chat_id": moved.place}))
+            elsewhere: dict[str, Any] = {"chat_id": moved.place}
+            if hasattr(method, "reply_parameters"):
+                elsewhere["reply_parameters"] = None
+            return await call(self._bot, method.model_copy(update=elsewhere), timeout)
 
 
 def _entities(page: Page) -> list[MessageEntity] | None:
@@ -102,5 +148,7 @@ def _entities(page: Page) -> list[MessageEntity] | None:
 def _keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
     if not buttons:
         return None
-    row = [InlineKeyboardButton(text=button.label, callback_data=encode(button.action)) for button in buttons]
-    return InlineKeyboardMarkup(inline_keyboard=[row])
+    keys = [InlineKeyboardButton(text=button.label, callback_data=encode(button.action)) for button in buttons]
+    columns = len(keys) if len(keys) < 3 else 2  # a phone shows about twenty characters on each of two
+    rows = [keys[start : start + columns] for start in range(0, len(keys), columns)]
+    return InlineKeyboardMarkup(inline_keyboard=rows)

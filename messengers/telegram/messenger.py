@@ -12,8 +12,9 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.methods import AnswerCallbackQuery, GetMe, SetMyCommands
 from aiogram.types import BotCommand, Update
+from pydantic import ValidationError
 
-from chat.incoming import Address, Pressed, Unreadable
+from chat.incoming import Address, Unreadable
 from messengers.base import Chat, Fatal, MessengerError, Receive, SlowDown
 from messengers.budget import Budgets, Rate
 from messengers.telegram.calls import RawGetUpdates, call
@@ -69,6 +70,13 @@ class Telegram:
     async def run(self, receive: Receive) -> None:
         """See `Messenger.run`. Raises `Fatal` for a token that Telegram doesn't know."""
         reader = await self._introduce()
+        try:
+            async with asyncio.TaskGroup() as beside:
+                await self._poll(reader, receive, beside)
+        except ExceptionGroup as failures:  # what ended the polling, in the group's wrapping
+            raise failures.exceptions[0] from None
+
+    async def _poll(self, reader: Reader, receive: Receive, beside: asyncio.TaskGroup) -> None:
         offset: int | None = None
         pause = 1.0
         while True:
@@ -79,6 +87,8 @@ class Telegram:
                 for update in updates:
                     await self._take(update, reader, receive)
                     offset = int(update["update_id"]) + 1
+                    if query := _query_of(update):  # also under a button that means nothing any more
+                        beside.create_task(self._acknowledge(query))
                 pause = 1.0
             except Fatal:
                 raise
@@ -97,8 +107,9 @@ class Telegram:
             except Fatal:
                 raise
             except MessengerError as failure:
-                log.warning("Telegram can't be reached, again in %g s: %s", pause, failure)
-                await asyncio.sleep(pause)
+                wait = failure.retry_after if isinstance(failure, SlowDown) else pause
+                log.warning("Telegram can't be reached, again in %g s: %s", wait, failure)
+                await asyncio.sleep(wait)
                 pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
         log.info("Telegram: this is @%s", me.username)
         if not me.can_read_all_group_messages:
@@ -121,13 +132,11 @@ class Telegram:
             incoming = reader.read(update)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             key = f"telegram:{reader.bot_id}:{raw.get('update_id')}"
-            reason = f"{type(error).__name__}: {error}"[:500]
+            reason = _reason(error)
             await receive(Unreadable(Address("telegram", "unreadable"), key, reason, json.dumps(raw)))
             return
         if incoming:
             await receive(incoming)
-        if isinstance(incoming, Pressed) and update.callback_query:
-            await self._acknowledge(update.callback_query.id)
 
     async def _acknowledge(self, query: str) -> None:
         """End the spinner on a pressed button. Too late is no harm."""
@@ -135,6 +144,20 @@ class Telegram:
             await call(self._sending, AnswerCallbackQuery(callback_query_id=query), timeout=5)
         except MessengerError as failure:
             log.debug("a button press was not acknowledged: %s", failure)
+
+
+def _query_of(update: dict[str, Any]) -> str:
+    """The id of the pressed button's query, of an update that may be malformed."""
+    query = update.get("callback_query")
+    return str(query.get("id", "")) if isinstance(query, dict) else ""
+
+
+def _reason(error: Exception) -> str:
+    """Why an update can't be understood, without what people wrote: pydantic's own text quotes it."""
+    if not isinstance(error, ValidationError):
+        return type(error).__name__
+    faults = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in faults)[:500]
 
 
 def _bot(settings: TelegramSettings) -> Bot:

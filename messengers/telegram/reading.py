@@ -1,17 +1,24 @@
-"""Telegram's updates to the vocabulary: a pure translator."""
+"""Telegram's updates to the vocabulary: a translator that does no I/O."""
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, MessageEntity, Update, User
 
 from chat.buttons import decode
 from chat.commands import read_command
 from chat.incoming import Address, Incoming, Invoked, Left, Pressed, Said, Sender
+from messengers.telegram.contents import Contents, contents_of
+from messengers.telegram.following import Following
+from messengers.telegram.quotes import quotes_of, replied_to
 
 ANONYMOUS_ADMIN = 1087968824  # @GroupAnonymousBot: an admin who writes as the group
 UPDATES = ("message", "callback_query", "my_chat_member")
+UNFINISHED = 3900  # UTF-16 units: clients split a paste below 4096, where a line or a word ends
+
+# Bots' names end in "bot", whatever their case: this is none for "/etc@home".
+_COMMAND_OF_A_BOT = re.compile(r"/\w{1,64}@(\w{0,29}bot)\b", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,7 @@ class Reader:
     bot_id: int
     bot_name: str
     commands: Collection[str]
+    following: Following = field(default_factory=Following, compare=False)
 
     def read(self, update: Update) -> Incoming | None:
         """What somebody did; None for what isn't the bot's business."""
@@ -34,28 +42,56 @@ class Reader:
         return None
 
     def _message(self, message: Message, key: str) -> Incoming | None:
-        sender = _sender(message)
-        text = message.text or ""
-        if sender is None or not text or message.is_automatic_forward:
+        sender, contents = _sender(message), contents_of(message)
+        if sender is None or contents is None or message.is_automatic_forward:
             return None
         address = _address(message)
-        command = read_command(text, self.commands, self.bot_name)
-        if command:
-            return Invoked(address, sender, key, *command)
-        if not address.private:
-            if not self._is_addressed(message):
+        if not message.forward_origin:  # others' words command nothing
+            if self._is_for_another_bot(contents.text):
                 return None
-            text = self._without_mention(text)
-        return Said(address, sender, key, text) if text.strip() else None
+            command = read_command(contents.text, self.commands, self.bot_name)
+            if command:
+                return Invoked(address, sender, key, *command)
+        if not address.private and not self._is_meant(message, contents):
+            return None
+        return self._said(message, contents, Said(address, sender, key, ""))
 
-    def _is_addressed(self, message: Message) -> bool:
+    def _said(self, message: Message, contents: Contents, bare: Said) -> Said | None:
+        """Put the contents in; None where there is nothing to answer."""
+        text = "" if message.forward_origin else contents.text
+        if not bare.address.private:
+            text = self._without_mention(text)
+        said = replace(
+            bare,
+            text=text,
+            quotes=quotes_of(message, self.bot_id),
+            images=contents.images,
+            documents=contents.documents,
+            other=contents.other,
+            album=message.media_group_id or "",
+            unfinished=_is_unfinished(message),
+        )
+        return said if text.strip() or said.quotes or said.images or said.documents or said.other else None
+
+    def _is_meant(self, message: Message, contents: Contents) -> bool:
+        """In a group: it is addressed to the bot, or belongs to what is."""
+        if contents.wordless or not (self._is_addressed(message, contents) or self.following.includes(message)):
+            return False
+        self.following.expect(message, unfinished=_is_unfinished(message))
+        return True
+
+    def _is_addressed(self, message: Message, contents: Contents) -> bool:
         """In a group: the bot is mentioned, or one of its messages is replied to."""
-        answered = message.reply_to_message
-        # The message that opened a topic counts as replied to by all in it: that one is nobody's question.
-        author = answered.from_user if answered and not answered.forum_topic_created else None
-        if author and author.id == self.bot_id:
+        answered = replied_to(message)
+        if answered and answered.from_user and answered.from_user.id == self.bot_id:
             return True
-        return any(self._is_mention(entity, message.text or "") for entity in message.entities or ())
+        if message.forward_origin:  # whoever wrote the mention, it was not said here
+            return False
+        return any(self._is_mention(entity, contents.text) for entity in contents.entities)
+
+    def _is_for_another_bot(self, text: str) -> bool:
+        named = _COMMAND_OF_A_BOT.match(text)
+        return named is not None and named[1].lower() != self.bot_name.lower()
 
     def _is_mention(self, entity: MessageEntity, text: str) -> bool:
         if entity.type == "text_mention":
@@ -65,7 +101,7 @@ class Reader:
     def _without_mention(self, text: str) -> str:
         """The question alone: a mention at its beginning or end only says whom it is for."""
         mention = rf"@{re.escape(self.bot_name)}"
-        return re.sub(rf"^\s*{mention}\b[,:]?\s*|\s*{mention}\s*$", "", text, flags=re.IGNORECASE)
+        return re.sub(rf"^\s*{mention}\b\s*[,:]?\s*|\s*{mention}\s*$", "", text, flags=re.IGNORECASE)
 
     def _press(self, query: CallbackQuery, key: str) -> Incoming | None:
         action = decode(query.data or "")
@@ -83,6 +119,12 @@ class Reader:
             return None
         address = Address("telegram", str(change.chat.id), private=change.chat.type == "private")
         return Left(address, _person(change.from_user), key)
+
+
+def _is_unfinished(message: Message) -> bool:
+    """Whether the client may have split a text that was too long for one message: the rest follows at once."""
+    text = message.text or ""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2 >= UNFINISHED
 
 
 def _address(message: Message) -> Address:

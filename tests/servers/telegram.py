@@ -22,6 +22,7 @@ from aiohttp import web
 from tests.servers.telegram_answers import Answers, Call
 from tests.servers.telegram_chats import Chat
 from tests.servers.telegram_faults import Fault, Faults
+from tests.servers.telegram_files import LARGEST_UPLOAD, Files
 from tests.servers.telegram_flood import NO_FLOOD, Flood, FloodRules
 from tests.servers.telegram_messages import Message, Version
 from tests.servers.telegram_methods import BotApi
@@ -73,8 +74,9 @@ class TelegramServer:
 
     async def start(self) -> None:
         """Listen; after a `stop` on the same port again, with everything remembered."""
-        app = web.Application(client_max_size=16 * 2**20)
+        app = web.Application(client_max_size=LARGEST_UPLOAD + 2**20)
         app.router.add_route("*", "/bot{token}/{method}", self._answers.handle)
+        app.router.add_get("/file/bot{token}/{path:.+}", self._answers.download)
         self.add_routes(app)
         # A poll of a bot that was killed must end: it would hold the next one's conflict.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
@@ -131,6 +133,11 @@ class TelegramServer:
     def updates(self) -> Updates:
         """The queue: `push_raw`, `unconfirmed`, `confirmed`, `expired`, `conflicts`."""
         return self.world.updates
+
+    @property
+    def files(self) -> Files:
+        """All that was uploaded."""
+        return self.world.files
 
     def push_raw(self, update: Json) -> int:
         """Hand any update at all to the bot, however malformed; its id."""

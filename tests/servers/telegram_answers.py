@@ -8,12 +8,12 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.servers.telegram_faults import POLLING, Fault, Faults, Injected
+from tests.servers.telegram_faults import DOWNLOAD, POLLING, Fault, Faults, Injected
 from tests.servers.telegram_flood import Flood
 from tests.servers.telegram_methods import BotApi, Parameters
 from tests.servers.telegram_text import ApiError, Json
 from tests.servers.telegram_updates import CONFLICT
-from tests.servers.telegram_wire import answer, bad_gateway, cut_body, read_fields, reset
+from tests.servers.telegram_wire import answer, bad_gateway, cut_body, file_body, read_fields, reset
 from tests.servers.telegram_world import World
 
 UNAUTHORIZED = ApiError(401, "Unauthorized")
@@ -54,7 +54,7 @@ class Answers:
         except ApiError as refusal:
             return answer(refusal.body())
         method = request.match_info["method"]
-        call = Call(self._world.now(), method, parameters.number("chat_id"), parameters.fields)
+        call = Call(self._world.now(), method, parameters.number("chat_id"), parameters.logged)
         with self._logged(call):
             if request.match_info["token"] != self._token:
                 return self._refused(call, UNAUTHORIZED)
@@ -64,6 +64,22 @@ class Answers:
             if fault:
                 return await self._fail(request, call, parameters, fault)
             return answer(await self._perform(call, parameters))
+
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """A file, by the path that getFile told. In `calls` it is a "download"."""
+        path = request.match_info["path"]
+        call = Call(self._world.now(), DOWNLOAD, None, {"path": path})
+        with self._logged(call):
+            if request.match_info["token"] != self._token:
+                return self._refused(call, UNAUTHORIZED)
+            file = self._world.files.at(path)
+            if not file:
+                return self._refused(call, NOT_FOUND)
+            fault = self._faults.draw(DOWNLOAD, None)
+            if fault:
+                return await self._fail(request, call, Parameters({}), fault)
+            call.outcome = "ok"
+            return file_body(file.data)
 
     @contextlib.contextmanager
     def _logged(self, call: Call) -> Iterator[None]:
@@ -87,6 +103,8 @@ class Answers:
         return answer(refusal.body())
 
     async def _perform(self, call: Call, parameters: Parameters) -> Json:
+        if call.method == DOWNLOAD:
+            return {"ok": True, "result": call.fields}
         try:
             self._flood.admit(call.method, call.chat)
             call.result = await self._api.call(call.method, parameters)

@@ -1,12 +1,23 @@
 """Chats of the stand-in Telegram: what people do there, and what they see."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypedDict, Unpack
 
+from tests.servers import telegram_media as media
+from tests.servers.telegram_files import File
 from tests.servers.telegram_messages import Message, Version
 from tests.servers.telegram_text import TEXT_LIMIT, ApiError, Json, typed_entities, utf16_length
 from tests.servers.telegram_world import Person, Press, World
 
 BLOCKED = "Forbidden: bot was blocked by the user"
+
+
+class Where(TypedDict, total=False):
+    """Who sends something, in which topic, and the message that it answers."""
+
+    user: Person | None
+    thread: int | None
+    reply_to: Message | int | None
 
 
 class Chat:
@@ -67,28 +78,50 @@ class Chat:
 
     # What people do
 
-    def say(
-        self, text: str, *, user: Person | None = None, thread: int | None = None, reply_to: Message | int | None = None
-    ) -> Message:
-        """Somebody writes: commands and @names are marked as Telegram marks them."""
-        version = Version(self._world.now(), text, typed_entities(text))
-        return self._arrive(Message(0, self._someone(user), version.at, thread, _number(reply_to), [version]))
+    def say(self, text: str, *, quote: str = "", **where: Unpack[Where]) -> Message:
+        """Somebody writes: commands and @names are marked as Telegram marks them.
+
+        With `reply_to`, `quote` is the part of that message that they marked.
+        """
+        answered = self.message(_number(where.get("reply_to")) or 0)
+        content = media.quoted(answered.text if answered else quote, quote) if quote else {}
+        return self._share(content, text, where)
 
     def paste(self, text: str, *, user: Person | None = None, thread: int | None = None) -> list[Message]:
         """Somebody writes a long text: the client splits it into messages of 4096."""
         return [self.say(piece, user=user, thread=thread) for piece in _pieces(text)]
 
-    def post(
+    def photo(self, data: bytes, caption: str = "", *, album: str = "", **where: Unpack[Where]) -> Message:
+        """Somebody sends a photo. Those of one `album` arrive one by one, usually only the first with a caption."""
+        content, file = media.photo(self._world.files, data)
+        return self._share(content | ({"media_group_id": album} if album else {}), caption, where, file)
+
+    def document(
         self,
-        content: Json,
+        data: bytes,
+        name: str = "notes.txt",
+        mime: str = "text/plain",
         *,
-        user: Person | None = None,
-        thread: int | None = None,
-        reply_to: Message | int | None = None,
+        caption: str = "",
+        album: str = "",
+        **where: Unpack[Where],
     ) -> Message:
-        """Somebody sends anything else: `{"sticker": {…}}`, a photo, a service message, an odd `sender_chat`."""
-        sender = self._someone(user)
-        return self._arrive(Message(0, sender, self._world.now(), thread, _number(reply_to), [], content))
+        """Somebody sends a file."""
+        content, file = media.document(self._world.files, data, name, mime)
+        return self._share(content | ({"media_group_id": album} if album else {}), caption, where, file)
+
+    def share(self, kind: str, caption: str = "", **where: Unpack[Where]) -> Message:
+        """Somebody sends one of `telegram_media.SAMPLES`: a voice message, a sticker, a location …"""
+        return self._share(media.sample(kind), caption, where)
+
+    def forward(self, author: Person | Json | str, text: str, photo: bytes = b"", **where: Unpack[Where]) -> Message:
+        """Somebody forwards a text, or a photo with the text under it. See `telegram_media.forwarded` for `author`."""
+        content, file = media.photo(self._world.files, photo) if photo else ({}, None)
+        return self._share(content | media.forwarded(author, self._world.now()), text, where, file)
+
+    def post(self, content: Json, **where: Unpack[Where]) -> Message:
+        """Somebody sends anything else: a service message, an odd `sender_chat`, text with entities of your own."""
+        return self._arrive(self._message(content, where))
 
     def edit(self, message: Message, text: str) -> None:
         """Somebody changes what they wrote."""
@@ -151,6 +184,16 @@ class Chat:
         replied = self.message(message.reply_to) if message.reply_to else None
         return message.json(self.body, replied)
 
+    def _share(self, content: Json, text: str, where: Where, file: File | None = None) -> Message:
+        message = self._message(content, where)
+        message.versions.append(Version(message.sent_at, text, typed_entities(text)))
+        message.file = file
+        return self._arrive(message)
+
+    def _message(self, content: Json, where: Where) -> Message:
+        sender, reply_to = self._someone(where.get("user")), _number(where.get("reply_to"))
+        return Message(0, sender, self._world.now(), where.get("thread"), reply_to, [], content)
+
     def _arrive(self, message: Message) -> Message:
         self.keep(message)
         if not (self._world.privacy and self.user is None) or self._concerns_bot(message):
@@ -159,9 +202,10 @@ class Chat:
 
     def _concerns_bot(self, message: Message) -> bool:
         replied = self.message(message.reply_to) if message.reply_to else None
-        mentioned = f"@{self._world.bot.username}".lower() in message.text.lower()
-        service = bool(message.content)
-        return message.text.startswith("/") or mentioned or service or bool(replied and replied.sender.is_bot)
+        text = str(message.text or message.content.get("text") or message.content.get("caption", ""))
+        mentioned = f"@{self._world.bot.username}".lower() in text.lower()
+        service = not text and not media.MEDIA & message.content.keys()
+        return text.startswith("/") or mentioned or service or bool(replied and replied.sender.is_bot)
 
     def _membership(self, user: Person | None, before: str, after: str) -> None:
         body = {"chat": self.body, "from": self._someone(user).json(), "date": int(self._world.now())}

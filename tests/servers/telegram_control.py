@@ -78,7 +78,9 @@ def _flood(server: TelegramServer, wanted: Json) -> None:
 
 def _chat(server: TelegramServer, wanted: Json) -> Json:
     chat = server.chats[wanted["chat"]]
-    messages = [{**asdict(message), "mine": message.sender == server.bot} for message in chat.everything]
+    messages = [
+        {**asdict(replace(message, file=None)), "mine": message.sender == server.bot} for message in chat.everything
+    ]
     return {"shown": chat.shown_text(), "messages": messages, "actions": chat.actions}
 
 

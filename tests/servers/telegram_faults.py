@@ -8,6 +8,8 @@ from typing import Literal
 
 FaultKind = Literal["flood", "bad_gateway", "reset", "stall", "cut_body", "conflict", "unauthorized"]
 POLLING = "getUpdates"
+DOWNLOAD = "download"  # the "method" of what is no call: reading a file
+SENDS = frozenset({"sendMessage", "sendPhoto", "sendDocument"})
 ANY = "*"
 
 
@@ -102,7 +104,10 @@ class Faults:
         self._random = random.Random(0)
 
     def next(self, method: str, *faults: Fault, chat: int | None = None) -> None:
-        """Let the next calls of `method` ("*" = any), one for each fault, fail like this; with `chat` only there."""
+        """Let the next calls of `method` ("*" = any), one for each fault, fail like this; with `chat` only there.
+
+        The method "download" is the reading of a file.
+        """
         self._planned.extend(_Planned(method, chat, fault) for fault in faults)
 
     def at_random(self, rates: Mapping[Fault, float], *, seed: int, methods: Collection[str] | None = None) -> None:
@@ -124,7 +129,7 @@ class Faults:
     @property
     def ambiguous_sends(self) -> list[Injected]:
         """Messages that were sent although the bot can't know it: each may leave an orphan."""
-        return [one for one in self.injected if one.method == "sendMessage" and one.ambiguous]
+        return [one for one in self.injected if one.method in SENDS and one.ambiguous]
 
     def draw(self, method: str, chat: int | None) -> Fault | None:
         """What is to go wrong with this call, if anything."""

@@ -25,7 +25,7 @@ class FloodRules:
     group_seconds: float = 60.0
     overall_per_second: int = 30
     penalty: float = 5.0
-    counts: frozenset[str] = frozenset({"sendMessage", "editMessageText"})
+    counts: frozenset[str] = frozenset({"sendMessage", "sendPhoto", "sendDocument", "editMessageText"})
 
 
 NO_FLOOD = FloodRules(enabled=False)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.servers.telegram_files import File
+from tests.servers.telegram_media import CAPTIONED
 from tests.servers.telegram_text import Json
 from tests.servers.telegram_world import Person
 
@@ -23,7 +25,7 @@ class Version:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message and all that it ever showed; `deleted_at` once it is gone."""
+    """A message and all that it ever showed; `deleted_at` once it is gone. A caption is its text."""
 
     id: int
     sender: Person
@@ -32,7 +34,18 @@ class Message:
     reply_to: int | None = None
     versions: list[Version] = field(default_factory=list)
     content: Json = field(default_factory=dict)  # what isn't text: a sticker, a photo, a service message
+    file: File | None = None  # the largest photo, or the document
     deleted_at: float | None = None
+
+    @property
+    def photo(self) -> bytes:
+        """The picture that is shown; empty where there is none."""
+        return self.file.data if self.file and "photo" in self.content else b""
+
+    @property
+    def document(self) -> bytes:
+        """The file that was sent; empty where there is none."""
+        return self.file.data if self.file and "document" in self.content else b""
 
     @property
     def text(self) -> str:
@@ -87,7 +100,8 @@ class Message:
         return body | self._shown() | self.content
 
     def _shown(self) -> Json:
-        optional: Json = {"text": self.text, "entities": self.entities, "reply_markup": self.markup}
+        names = ("caption", "caption_entities") if CAPTIONED & self.content.keys() else ("text", "entities")
+        optional: Json = {names[0]: self.text, names[1]: self.entities, "reply_markup": self.markup}
         if len(self.versions) > 1:
             optional["edit_date"] = int(self.versions[-1].at)
         return {name: value for name, value in optional.items() if value}

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.servers import telegram_media as media
 from tests.servers.telegram_chats import Chat
+from tests.servers.telegram_files import File, Upload, check_document, check_photo
 from tests.servers.telegram_markup import parse_marked_up
 from tests.servers.telegram_messages import Message, Version
 from tests.servers.telegram_text import (
@@ -39,6 +41,18 @@ class Parameters:
         text = "" if value is None else str(value)
         refuse_lone_surrogates(text)
         return text
+
+    @property
+    def logged(self) -> Json:
+        """The fields as the log of calls has them: of files only what they are called and how large they are."""
+        return {name: str(value) if isinstance(value, Upload) else value for name, value in self.fields.items()}
+
+    def upload(self, name: str) -> Upload | str:
+        """A file: uploaded as this field or as the one that it points to, or the id of one that is stored."""
+        value = self.fields.get(name, "")
+        if isinstance(value, str) and value.startswith("attach://"):
+            value = self.fields.get(value.removeprefix("attach://"), "")
+        return value if isinstance(value, Upload) else str(value)
 
     def number(self, name: str) -> int | None:
         try:
@@ -86,15 +100,45 @@ class BotApi:
 
     def send_message(self, parameters: Parameters) -> Json:
         chat = self._chat(parameters)
-        text, entities = self._text(parameters)
-        if utf16_length(text) > TEXT_LIMIT:
+        version = self._version(parameters, *self._text(parameters))
+        if utf16_length(version.text) > TEXT_LIMIT:
             raise bad_request("message is too long")
-        markup = inline_keyboard(parameters.fields.get("reply_markup"))
+        return self._send(chat, parameters, version)
+
+    def send_photo(self, parameters: Parameters) -> Json:
+        chat = self._chat(parameters)
+        upload = self._upload(parameters, "photo")
+        check_photo(upload.data)
+        version = self._version(parameters, *self._caption(parameters))
+        return self._send(chat, parameters, version, *media.photo(self.world.files, upload.data))
+
+    def send_document(self, parameters: Parameters) -> Json:
+        chat = self._chat(parameters)
+        upload = self._upload(parameters, "document")
+        check_document(upload.data)
+        version = self._version(parameters, *self._caption(parameters))
+        sent = media.document(self.world.files, upload.data, upload.name, upload.media_type)
+        return self._send(chat, parameters, version, *sent)
+
+    def get_file(self, parameters: Parameters) -> Json:
+        file = self.world.files.get(parameters.text("file_id"))
+        return file.json() | {"file_path": file.path}
+
+    def _version(self, parameters: Parameters, text: str, entities: list[Json]) -> Version:
+        return Version(self.world.now(), text, entities, inline_keyboard(parameters.fields.get("reply_markup")))
+
+    def _send(
+        self,
+        chat: Chat,
+        parameters: Parameters,
+        version: Version,
+        content: Json | None = None,
+        file: File | None = None,
+    ) -> Json:
         thread = self._thread(chat, parameters)
         reply_to = self._reply_to(chat, parameters)
-        version = Version(self.world.now(), text, entities, markup)
-        message = chat.keep(Message(0, self.world.bot, version.at, thread, reply_to, [version]))
-        return chat.show(message)
+        sent = Message(0, self.world.bot, version.at, thread, reply_to, [version], content or {}, file)
+        return chat.show(chat.keep(sent))
 
     def edit_message_text(self, parameters: Parameters) -> Json:
         chat = self._chat(parameters)
@@ -105,6 +149,8 @@ class BotApi:
             raise bad_request("message to edit not found")
         if message.sender != self.world.bot:
             raise bad_request("message can't be edited")
+        if message.content:
+            raise bad_request("there is no text in the message to edit")
         if utf16_length(text) > TEXT_LIMIT:
             raise bad_request("MESSAGE_TOO_LONG")
         version = Version(self.world.now(), text, entities, markup)
@@ -176,6 +222,24 @@ class BotApi:
             raise bad_request("expected an Array of MessageEntity")
         return fix_text(text, entities, drop_bad_links=self.drop_bad_links)
 
+    def _caption(self, parameters: Parameters) -> tuple[str, list[Json]]:
+        caption = parameters.text("caption")
+        if not caption.strip():
+            return "", []
+        text, entities = fix_text(caption, parameters.json("caption_entities", "entities JSON object") or [])
+        if utf16_length(text) > media.CAPTION_LIMIT:
+            raise bad_request("message caption is too long")
+        return text, entities
+
+    def _upload(self, parameters: Parameters, name: str) -> Upload:
+        upload = parameters.upload(name)
+        if isinstance(upload, Upload):
+            return upload
+        if not upload:
+            raise bad_request(f"there is no {name} in the request")
+        file = self.world.files.get(upload)
+        return Upload(file.name, file.media_type, file.data)
+
     def _thread(self, chat: Chat, parameters: Parameters) -> int | None:
         thread = parameters.number("message_thread_id")
         if thread is not None and thread not in chat.topics:
@@ -196,6 +260,9 @@ _METHODS: dict[str, Any] = {
     "getme": BotApi.get_me,
     "getupdates": None,
     "sendmessage": BotApi.send_message,
+    "sendphoto": BotApi.send_photo,
+    "senddocument": BotApi.send_document,
+    "getfile": BotApi.get_file,
     "editmessagetext": BotApi.edit_message_text,
     "deletemessage": BotApi.delete_message,
     "sendchataction": BotApi.send_chat_action,

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, web
 
+from tests.servers.telegram_files import Upload
 from tests.servers.telegram_text import Json, bad_request
 
 BAD_GATEWAY = """<html>
@@ -21,7 +22,7 @@ BAD_GATEWAY = """<html>
 
 
 async def read_fields(request: web.Request) -> dict[str, Any]:
-    """The parameters of a call: query, form, multipart or JSON. Bytes that aren't UTF-8 become lone surrogates."""
+    """The parameters of a call: query, form, multipart or JSON. Text that isn't UTF-8 becomes lone surrogates."""
     fields: dict[str, Any] = _form(request.rel_url.raw_query_string)
     match request.content_type:
         case "application/json":
@@ -31,8 +32,15 @@ async def read_fields(request: web.Request) -> dict[str, Any]:
         case "multipart/form-data":
             async for part in await request.multipart():
                 if isinstance(part, BodyPartReader) and part.name:
-                    fields[part.name] = (await part.read(decode=True)).decode("utf-8", "surrogateescape")
+                    fields[part.name] = await _part(part)
     return fields
+
+
+async def _part(part: BodyPartReader) -> str | Upload:
+    data = bytes(await part.read(decode=True))
+    if part.filename is None:
+        return data.decode("utf-8", "surrogateescape")
+    return Upload(part.filename, part.headers.get("Content-Type", ""), data)
 
 
 def _form(text: str) -> dict[str, Any]:
@@ -52,6 +60,11 @@ def _object(body: bytes) -> Json:
 def answer(body: Json) -> web.Response:
     """An answer of the Bot API; the status repeats the error code."""
     return web.json_response(body, status=body.get("error_code", 200))
+
+
+def file_body(data: bytes) -> web.Response:
+    """A file as it is downloaded."""
+    return web.Response(body=data, content_type="application/octet-stream")
 
 
 def bad_gateway() -> web.Response:

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.servers.telegram_files import Files
 from tests.servers.telegram_text import Json
 from tests.servers.telegram_updates import CALLBACK_SECONDS, Updates
 
@@ -69,13 +70,14 @@ class Changes:
 
 
 class World:
-    """The clock, the bot, its update queue and the presses that wait for an answer."""
+    """The clock, the bot, its update queue, the files, and the presses that wait for an answer."""
 
     def __init__(self, bot: Person, clock: Callable[[], float], *, privacy: bool) -> None:
         self.bot = bot
         self.privacy = privacy  # in groups the bot gets commands, mentions of it and replies to it only
         self.changes = Changes()
         self.updates = Updates(self.now)
+        self.files = Files()
         self.presses: dict[str, Press] = {}
         self._clock = clock
         self._ahead = 0.0

@@ -296,4 +296,4 @@ async def test_the_menu_is_kept_and_bad_commands_are_refused(telegram: TelegramS
 
 async def test_files_sent_along_do_no_harm(telegram: TelegramServer, bot: Bot) -> None:
     with pytest.raises(TelegramNotFound):
-        await bot.send_photo(telegram.private().id, BufferedInputFile(b"\x89PNG\xff", "a.png"))
+        await bot.send_audio(telegram.private().id, BufferedInputFile(b"ID3\xff", "a.mp3"))

@@ -21,7 +21,7 @@ const NEAR = 60; // pixels from the bottom that still count as being there
 
 const at = id => document.getElementById(id);
 const scroller = at("scroller"), list = at("messages"), box = at("text"), typing = at("typing"), notice = at("notice");
-const messages = new Map(); // id → {id, who, text, buttons, at, pending, row}
+const messages = new Map(); // id → {id, who, text, image, buttons, at, pending, row}
 const changed = new Set();
 let drawing = false, follow = true, typingTimer = 0;
 
@@ -73,6 +73,10 @@ function draw() {
   for (const id of changed) drawMessage(messages.get(id));
   changed.clear();
   showEmpty();
+  keepUp();
+}
+
+function keepUp() {
   if (follow) scroller.scrollTop = scroller.scrollHeight;
 }
 
@@ -85,10 +89,20 @@ function drawMessage(message) {
   const { item, bubble, buttons } = message.row;
   item.className = `${message.who}${message.pending ? " pending" : ""}`;
   item.setAttribute("aria-busy", String(message.buttons.some(button => button.action.startsWith("stop:"))));
-  if (message.row.text !== message.text) patch(bubble, message.who === "bot" ? render(message.text) : [message.text]);
-  message.row.text = message.text;
+  const shown = `${message.image ?? ""} ${message.text}`;
+  if (message.row.shown !== shown) patch(bubble, contents(message));
+  message.row.shown = shown;
   drawButtons(buttons, message);
   place(message);
+}
+
+function contents({ who, text, image }) {
+  if (!image) return who === "bot" ? render(text) : [text];
+  const picture = document.createElement("img"), caption = document.createElement("p");
+  picture.addEventListener("load", keepUp);
+  picture.src = image;
+  picture.alt = caption.textContent = text;
+  return text ? [picture, caption] : [picture];
 }
 
 function makeRow() {
@@ -137,7 +151,7 @@ function showTyping(seconds) {
   clearTimeout(typingTimer);
   typing.hidden = seconds <= 0;
   if (seconds > 0) typingTimer = setTimeout(showTyping, seconds * 1000, 0);
-  if (follow) scroller.scrollTop = scroller.scrollHeight;
+  keepUp();
 }
 
 // ── what the server tells ──
@@ -262,7 +276,7 @@ box.addEventListener("keydown", event => {
 scroller.addEventListener("scroll", () => {
   follow = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
 }, { passive: true });
-new ResizeObserver(() => { if (follow) scroller.scrollTop = scroller.scrollHeight; }).observe(scroller);
+new ResizeObserver(keepUp).observe(scroller);
 label();
 resumeOutbox();
 listen();

@@ -98,7 +98,12 @@ class Browser:
 
     async def get(self, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
         async with self._session.get(self.url + path, headers=_names(headers)) as response:
-            return response.status, await response.text(), dict(response.headers)
+            return response.status, await response.text(errors="replace"), dict(response.headers)
+
+    async def download(self, path: str) -> tuple[int, bytes, str]:
+        """The status, the bytes and the content type."""
+        async with self._session.get(self.url + path) as response:
+            return response.status, await response.read(), response.headers["Content-Type"]
 
     async def post(self, path: str, body: bytes | object, **headers: str) -> tuple[int, str]:
         """POST, with the headers of our page unless others are given; an empty one is left out."""
