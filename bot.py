@@ -12,9 +12,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from config import Config, ConfigError, load
-from handlers import BY_NAME, COMMANDS
+from handlers import BY_NAME, menu
 from handlers.access import Access
-from handlers.services import Model, Services
+from handlers.services import Bot, ImageModel, Model, Services
 from messengers.base import Fatal, Messenger
 from messengers.playground.server import Playground
 from operations.health import serve_health
@@ -22,6 +22,7 @@ from operations.outbox import Outbox
 from operations.reception import Reception
 from operations.redaction import set_up_log
 from operations.tasks import Tasks, first_to_end
+from operations.watching import ConfigChanges
 from providers import PROVIDERS
 from providers.offline import Offline
 from providers.wrappers import Retrying
@@ -53,7 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(run(config))
     except (Fatal, OSError) as error:
-        print(f"Parley can't run: {error}", file=sys.stderr)
+        log.critical("Parley can't run: %s", error)
+        return 1
+    except Exception:  # a border: also the last traceback must pass the redaction
+        log.exception("Parley ended by a fault of its own")
         return 1
     return 0
 
@@ -71,33 +75,22 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 async def run(config: Config) -> None:
     """Open what lives long, go on with what was left undone, and run until SIGTERM or Ctrl-C."""
-    ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    ended, reload = asyncio.Event(), asyncio.Event()
+    for number, event in ((signal.SIGINT, ended), (signal.SIGTERM, ended), (signal.SIGHUP, reload)):
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
     async with AsyncExitStack() as stack:
         messengers = await _messengers(config, stack)
         store: Store = await stack.enter_async_context(SqliteStore(Path(config.storage.url.removeprefix("sqlite:"))))
-        models = await _models(config, stack)
         tasks = await stack.enter_async_context(Tasks())
         outbox = Outbox(lambda address: messengers[address.messenger].open(address), store, tasks)
-        services = Services(
-            store=store,
-            texts=Texts.load(config.language),
-            access=Access(config.access, trusted=[Playground.name]),
-            limits=config.limits,
-            models=models,
-            system_prompt=config.system_prompt,
-            timezone=ZoneInfo(config.timezone),
-            open_chat=lambda address: messengers[address.messenger].open(address),
-            delivered=outbox.delivered,
-        )
-        reception = Reception(services, outbox, tasks)
+        program = Program(config, messengers, store, outbox, tasks)
+        reception = await stack.enter_async_context(program)
         recent = await store.recent_places(RECENT_SECONDS)
         for messenger in messengers.values():
             messenger.budgets.written_before(recent)
         await reception.resume(messengers)
         await stack.enter_async_context(serve_health(config.health.listen, messengers))
-        await _serve(config, messengers, reception, tasks, ended)
+        await _serve(program, reception, tasks, ended, reload)
 
 
 async def _messengers(config: Config, stack: AsyncExitStack) -> Mapping[str, Messenger]:
@@ -108,37 +101,104 @@ async def _messengers(config: Config, stack: AsyncExitStack) -> Mapping[str, Mes
     if config.telegram:
         from messengers.telegram.messenger import Telegram
 
-        texts = Texts.load(config.language)
-        menu = {
-            code: [(each.name, language.say(f"command.{each.name}")) for each in COMMANDS if not each.hidden]
-            for code, language in {"": texts.of(""), **texts.languages}.items()
-        }
-        messengers[Telegram.name] = await stack.enter_async_context(Telegram(config.telegram, BY_NAME, menu))
+        telegram = Telegram(config.telegram, BY_NAME, menu(Texts.load(config.language)))
+        messengers[Telegram.name] = await stack.enter_async_context(telegram)
     return messengers
 
 
-async def _models(config: Config, stack: AsyncExitStack) -> Mapping[str, Model]:
-    classes = {each.Settings: each for each in PROVIDERS.values()}
-    providers = {}
-    for name, settings in config.providers.items():
-        provider = classes[type(settings)](name, settings)
-        providers[name] = await stack.enter_async_context(Retrying(provider, config.limits.attempts_per_turn))
-    return {name: Model(name, settings, providers[settings.provider]) for name, settings in config.models.items()}
+class Program:
+    """What the config decides, and can decide anew while the bot runs. A context manager: it gives the reception."""
+
+    def __init__(
+        self, config: Config, messengers: Mapping[str, Messenger], store: Store, outbox: Outbox, tasks: Tasks
+    ) -> None:
+        self.config = config
+        self.messengers = messengers
+        self._outbox = outbox
+        self._tasks = tasks
+        self._bot = Bot(
+            store=store,
+            open_chat=lambda address: messengers[address.messenger].open(address),
+            delivered=outbox.delivered,
+            reload=self.reload,
+            poll_ages=lambda: {name: messenger.seconds_since_poll for name, messenger in messengers.items()},
+        )
+        self._providers = AsyncExitStack()
+
+    async def __aenter__(self) -> Reception:
+        self._reception = Reception(await self._services(self.config, self._providers), self._outbox, self._tasks)
+        return self._reception
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._providers.aclose()
+
+    async def reload(self) -> Sequence[str]:
+        """Read the config again; the faults, if it can't be used: then everything stays as it is."""
+        try:
+            config = load(self.config.source, os.environ)
+        except ConfigError as error:
+            log.error("the config can't be used, the earlier one stays:\n%s", error)
+            return [str(fault) for fault in error.faults]
+        if (config.telegram, config.playground, config.storage, config.health) != (
+            self.config.telegram, self.config.playground, self.config.storage, self.config.health
+        ):  # fmt: skip
+            log.warning("what changed in telegram, playground, storage or health takes effect at the next start")
+        set_up_log(config.log, config.secrets() | self.config.secrets())
+        providers, earlier = AsyncExitStack(), self._providers
+        services = await self._services(config, providers)
+        self.config, self._providers = config, providers
+        self._tasks.start(self._retire(services, earlier), "reload")
+        log.info("the config was read again")
+        return ()
+
+    async def _retire(self, services: Services, earlier: AsyncExitStack) -> None:
+        """Close the providers of before when the last answer of theirs is over."""
+        try:
+            await self._reception.use(services)
+        finally:
+            await earlier.aclose()
+
+    async def _services(self, config: Config, stack: AsyncExitStack) -> Services:
+        classes = {each.Settings: each for each in PROVIDERS.values()}
+        providers = {}
+        for name, settings in config.providers.items():
+            provider = Retrying(classes[type(settings)](name, settings), config.limits.attempts_per_turn)
+            providers[name] = await stack.enter_async_context(provider)
+        return Services(
+            bot=self._bot,
+            texts=Texts.load(config.language),
+            access=Access(config.access, trusted=[Playground.name]),
+            limits=config.limits,
+            models={name: Model(name, each, providers[each.provider]) for name, each in config.models.items()},
+            image_models={
+                name: ImageModel(name, each, providers[each.provider]) for name, each in config.image_models.items()
+            },
+            prompts=config.prompts,
+            system_prompt=config.system_prompt,
+            timezone=ZoneInfo(config.timezone),
+        )
 
 
 async def _serve(
-    config: Config, messengers: Mapping[str, Messenger], reception: Reception, tasks: Tasks, ended: asyncio.Event
+    program: Program, reception: Reception, tasks: Tasks, ended: asyncio.Event, reload: asyncio.Event
 ) -> None:
     """Take things in until the end is asked for, then give running replies a moment. Raises what ends the program."""
     async with Tasks() as intake:
-        for messenger in messengers.values():
+        for messenger in program.messengers.values():
             intake.start(messenger.run(reception), messenger.name)
-        intake.start(_greet(config, messengers), "greeting")
+        intake.start(_greet(program.config, program.messengers), "greeting")
+        intake.start(_follow(program, reload), "config")
         await first_to_end(ended.wait(), intake.crash(), tasks.crash())
         # The messengers stay while replies end, so that people see them end; they only take nothing in any more.
         reception.close()
         if not await tasks.idle(DRAIN_SECONDS):
             log.info("some answers aren't finished: they go on at the next start")
+
+
+async def _follow(program: Program, asked: asyncio.Event) -> None:
+    """Read the config again when its file changes, or when SIGHUP asks for it."""
+    async for _ in ConfigChanges(program.config.files, asked):
+        await program.reload()
 
 
 async def _greet(config: Config, messengers: Mapping[str, Messenger]) -> None:

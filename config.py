@@ -1,29 +1,42 @@
 """config.yaml, the environment and `.env` → validated settings; every mistake at once, with its path and remedy."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from handlers.access import AccessSettings
-from handlers.settings import LimitsSettings, ModelSettings
+from handlers.settings import ImageModelSettings, LimitsSettings, ModelSettings
 from messengers.playground.settings import PlaygroundSettings
 from messengers.telegram.settings import TelegramSettings
 from operations.settings import HealthSettings, LogSettings
 from settings.checks import check_values
+from settings.confidential import secrets_in
+from settings.environment import dotenv_beside
 from settings.faults import NAME, ConfigError, Fault, Problem, closest, fault, translate, unknown_key
 from settings.reading import read
 from storage.base import StorageSettings
 
 __all__ = ["Config", "ConfigError", "Fault", "load"]
 
-ProviderSettings = Mapping[str, type[BaseModel]]
 Section = TypeVar("Section", bound=BaseModel)
 
-OFFLINE = "offline"  # the provider, and the model, where none is configured
+OFFLINE = "offline"  # the provider, and the models, where none is configured
+RESET = "reset"  # `/system reset` means something else than a prompt of that name
 LATER_PROVIDERS = frozenset({"anthropic", "chat_ui", "gradio", "huggingface"})
+
+
+class ProviderType(Protocol):
+    """What is asked of a provider's class: its settings, and whether it has `draw`, as image models need it."""
+
+    @property
+    def Settings(self) -> type[BaseModel]:  # noqa: N802 — a class, seen from outside
+        """What can be set under `providers.<name>`."""
+        ...
+
+
+ProviderTypes = Mapping[str, ProviderType]  # by `type` in the config
 
 
 class General(BaseModel, frozen=True, extra="forbid"):
@@ -46,34 +59,36 @@ class Config(General, frozen=True, extra="forbid"):
     limits: LimitsSettings = LimitsSettings()
     providers: dict[str, BaseModel]  # each of its type's settings class
     models: dict[str, ModelSettings]  # in the file's order: the first is the default
+    image_models: dict[str, ImageModelSettings] = {}  # the same
+    prompts: dict[str, str] = {}  # system prompts that people may choose, by name
     source: Path | None = None  # the file it is from
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it was read from, whether they exist or not: the config and the `.env` beside it."""
+        return () if self.source is None else (self.source, dotenv_beside(self.source))
 
     def secrets(self) -> frozenset[str]:
         """Every secret that is set: tokens, keys, and what URLs carry in front of their host."""
-        return frozenset(secret for secret in _secrets(self, "") if secret)
+        return frozenset(secret for secret in secrets_in(self) if secret)
 
 
-def load(path: Path | None, environ: Mapping[str, str], provider_settings: ProviderSettings | None = None) -> Config:
+def load(path: Path | None, environ: Mapping[str, str], provider_types: ProviderTypes | None = None) -> Config:
     """Read a config; None: no file, the playground with the offline provider. Raises `ConfigError` with every mistake.
 
-    `provider_settings`: a provider's type → its settings class; by default those of `providers.PROVIDERS`.
+    `provider_types`: a provider's type → its class; by default `providers.PROVIDERS`.
     """
-    types = _registered() if provider_settings is None else provider_settings
-    if path is not None:
-        reading = read(path, environ)
-        return _Judge(reading.faults, types).config(reading.tree, path)
-    return Config(
-        playground=PlaygroundSettings(),
-        storage=_placed(StorageSettings(), Path()),
-        providers={OFFLINE: types[OFFLINE]()},
-        models={OFFLINE: ModelSettings(provider=OFFLINE)},
-    )
+    types = _registered() if provider_types is None else provider_types
+    if path is None:
+        return _Judge((), types).config({"playground": {}}, None)
+    reading = read(path, environ)
+    return _Judge(reading.faults, types).config(reading.tree, path)
 
 
-def _registered() -> ProviderSettings:
+def _registered() -> ProviderTypes:
     from providers import PROVIDERS  # brings an HTTP client along: not before it is needed
 
-    return {name: provider.Settings for name, provider in PROVIDERS.items()}
+    return PROVIDERS
 
 
 def _placed(storage: StorageSettings, folder: Path) -> StorageSettings:
@@ -82,36 +97,20 @@ def _placed(storage: StorageSettings, folder: Path) -> StorageSettings:
     return StorageSettings(url=f"{kind}:{(folder / file).resolve()}")
 
 
-def _secrets(value: object, name: str) -> Iterator[str]:
-    match value:
-        case SecretStr():
-            yield value.get_secret_value()
-        case BaseModel():
-            for key, inner in value:
-                yield from _secrets(inner, key)
-        case Mapping():
-            for key, inner in value.items():
-                yield from _secrets(inner, str(key))
-        case str() if name == "proxy" or name.endswith("base_url"):
-            yield from _credentials(value, with_user=name != "proxy")
-
-
-def _credentials(address: str, *, with_user: bool) -> Iterator[str]:
-    """What stands before the @ of a URL, as written and as decoded. A user without a password is a token."""
-    url = urlsplit(address)
-    for part in (url.password, url.username if with_user or not url.password else None):
-        if part:
-            yield from (part, unquote(part))
+class _Answering(NamedTuple):
+    providers: dict[str, BaseModel]
+    models: dict[str, ModelSettings]
+    image_models: dict[str, ImageModelSettings]
 
 
 class _Judge:
     """Goes through the tree and collects faults. What has one is not judged again: its value means nothing."""
 
-    def __init__(self, faults: Iterable[Fault], types: ProviderSettings) -> None:
+    def __init__(self, faults: Iterable[Fault], types: ProviderTypes) -> None:
         self._faults = list(faults)
         self._types = types
 
-    def config(self, tree: Mapping[str, object], source: Path) -> Config:
+    def config(self, tree: Mapping[str, object], source: Path | None) -> Config:
         """The config. Raises `ConfigError` if anything is wrong with it."""
         self._unknown_sections(tree)
         general = self._section(General, {key: tree[key] for key in General.model_fields if key in tree})
@@ -122,7 +121,8 @@ class _Judge:
         storage = self._section(StorageSettings, tree.get("storage"), "storage")
         access = self._section(AccessSettings, tree.get("access"), "access")
         limits = self._section(LimitsSettings, tree.get("limits"), "limits")
-        providers, models = self._answering(tree)
+        answering = self._answering(tree)
+        prompts = self._prompts(tree.get("prompts"))
         if self._faults:
             raise ConfigError(self._faults)
         return Config(
@@ -131,11 +131,13 @@ class _Judge:
             health=health,
             telegram=telegram if telegram.token.get_secret_value() else None,
             playground=playground if "playground" in tree and playground.listen else None,
-            storage=_placed(storage, source.parent),
+            storage=_placed(storage, source.parent if source else Path()),
             access=access,
             limits=limits,
-            providers=providers,
-            models=models,
+            providers=answering.providers,
+            models=answering.models,
+            image_models=answering.image_models,
+            prompts=prompts,
             source=source,
         )
 
@@ -166,23 +168,38 @@ class _Judge:
         known = [key for key in Config.model_fields if key != "source"]
         self._add(*(fault((key,), unknown_key((key,), known)) for key in tree if key not in known))
 
-    def _answering(self, tree: Mapping[str, object]) -> tuple[dict[str, BaseModel], dict[str, ModelSettings]]:
-        """Providers and models, and whether they fit together; without both, the offline ones."""
-        providers = self._mapping(tree.get("providers"), "providers")
-        models = self._mapping(tree.get("models"), "models")
+    def _answering(self, tree: Mapping[str, object]) -> _Answering:
+        """Who answers and who draws, and whether they fit together; without any of it, the offline demo."""
+        sections = ("providers", "models", "image_models")
+        providers, models, image_models = (self._mapping(tree.get(section), section) for section in sections)
         if not tree.get("providers") and not tree.get("models"):
-            return {OFFLINE: self._types[OFFLINE]()}, {OFFLINE: ModelSettings(provider=OFFLINE)}
-        if not tree.get("models"):
+            providers, models = {OFFLINE: {"type": OFFLINE}}, {OFFLINE: {"provider": OFFLINE}}
+            image_models = models if tree.get("image_models") is None else image_models
+        elif not tree.get("models"):
             self._add(fault(("models",), NO_MODELS))
-        self._names("providers", providers)
-        self._names("models", models)
+        for section, names in zip(sections, (providers, models, image_models), strict=True):
+            self._names(section, names)
         if isinstance(tree.get("providers"), dict | None):
-            self._cross_references(models, providers)
+            self._cross_references("models", models, providers)
+            self._cross_references("image_models", image_models, providers)
         judged = {name: self._provider(name, raw) for name, raw in providers.items()}
-        return (
+        return _Answering(
             {name: settings for name, settings in judged.items() if settings is not None},
             {name: self._section(ModelSettings, raw, "models", name) for name, raw in models.items()},
+            {name: self._section(ImageModelSettings, raw, "image_models", name) for name, raw in image_models.items()},
         )
+
+    def _prompts(self, raw: object) -> dict[str, str]:
+        given = self._mapping(raw, "prompts")
+        self._names("prompts", given)
+        for name, text in given.items():
+            if name.lower() == RESET:
+                self._add(fault(("prompts", name), TAKEN_NAME))
+            if not isinstance(text, str):
+                self._add(fault(("prompts", name), NOT_TEXT))
+            elif not text.strip():
+                self._add(fault(("prompts", name), NO_TEXT))
+        return {name: text for name, text in given.items() if isinstance(text, str)}
 
     def _names(self, section: str, names: Iterable[str]) -> None:
         self._add(*(fault((section, name), BAD_NAME) for name in names if not NAME.fullmatch(name)))
@@ -192,7 +209,7 @@ class _Judge:
         given = self._mapping(raw, *path)
         kind = given.get("type")
         if isinstance(kind, str) and kind in self._types:
-            settings = self._types[kind]
+            settings = self._types[kind].Settings
             if "type" not in settings.model_fields:
                 given = {key: value for key, value in given.items() if key != "type"}
             return self._section(settings, given, *path)
@@ -206,15 +223,29 @@ class _Judge:
             return "is not in this version", f"leave this provider out, or use one of: {', '.join(self._types)}"
         return "is not a type of provider", closest(str(kind), list(self._types), "there are")
 
-    def _cross_references(self, models: Mapping[str, object], providers: Collection[str]) -> None:
+    def _cross_references(self, section: str, entries: Mapping[str, object], providers: Mapping[str, object]) -> None:
         """On the raw tree, so that they are found along with all else."""
-        for name, raw in models.items():
+        for name, raw in entries.items():
             provider = raw.get("provider") if isinstance(raw, dict) else None
-            if isinstance(provider, str) and provider not in providers:
+            if not isinstance(provider, str):
+                continue
+            if provider not in providers:
                 problem = "names a provider that isn't there", closest(provider, list(providers), "there are")
-                self._add(fault(("models", name, "provider"), problem))
+                self._add(fault((section, name, "provider"), problem))
+            elif section == "image_models" and not self._may_draw(providers[provider]):
+                drawing = ", ".join(kind for kind, each in self._types.items() if hasattr(each, "draw"))
+                problem = "names a provider that can't draw", f"name one whose type can: {drawing}"
+                self._add(fault((section, name, "provider"), problem))
+
+    def _may_draw(self, provider: object) -> bool:
+        """Whether its class has `draw`. Of an unknown type another fault tells."""
+        kind = provider.get("type") if isinstance(provider, dict) else None
+        return not isinstance(kind, str) or kind not in self._types or hasattr(self._types[kind], "draw")
 
 
 NOT_A_SECTION: Problem = ("must be a section", "put its settings below it, indented, as key: value")
 NO_MODELS: Problem = ("is missing: nobody would answer", "add one: models: {main: {provider: NAME, model: NAME}}")
+NOT_TEXT: Problem = ("must be text", "put it into quotes")
+NO_TEXT: Problem = ("is empty", "write the prompt behind its name, or leave it out")
+TAKEN_NAME: Problem = ("is a name that /system has a use for", "choose another one")
 BAD_NAME: Problem = ("is not a good name", "use letters, digits and . _ - + /, at most 40 of them")

@@ -17,9 +17,16 @@ class Language:
     code: str
     sentences: Mapping[str, str]
 
-    def say(self, key: str, **values: str) -> str:
-        """The sentence of that key with its placeholders filled. Raises `KeyError` for an unknown key."""
-        return self.sentences[key].format(**values)
+    def say(self, key: str, **values: str | int) -> str:
+        """The sentence of that key with its placeholders filled. Raises `KeyError` for an unknown key.
+
+        A sentence with plural forms takes the one for `count`.
+        """
+        sentence = self.sentences.get(key)
+        if sentence is None:
+            form = plural(self.code, int(values["count"]))
+            sentence = self.sentences.get(f"{key}.{form}") or self.sentences[f"{key}.many"]
+        return sentence.format(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,15 @@ class Texts:
     def of(self, language: str) -> Language:
         """The language for a tag such as `ru` or `pt-br`; the default where we don't speak it."""
         return self.languages.get(language.lower().partition("-")[0]) or self.languages[self.default]
+
+
+def plural(code: str, count: int) -> str:
+    """The plural form that a language uses for a whole number: `one`, `few` or `many` (CLDR, but `other` is `many`)."""
+    if code != "ru":
+        return "one" if count == 1 else "many"
+    if count % 10 == 1 and count % 100 != 11:
+        return "one"
+    return "few" if 2 <= count % 10 <= 4 and not 12 <= count % 100 <= 14 else "many"
 
 
 def flatten(tree: Mapping[str, object], prefix: str = "") -> dict[str, str]:

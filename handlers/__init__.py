@@ -1,26 +1,54 @@
 """WHAT the bot does: which handler a turn goes to, and the one place that explains failures."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
-from chat.commands import Command
+from chat.buttons import Verb
+from chat.commands import Command, CommandKind
 from chat.errors import BotError, InternalError
-from chat.incoming import Invoked, Left, Pressed, Said, Unreadable
+from chat.incoming import Incoming, Invoked, Left, Pressed, Said, Unreadable
+from chat.replies import Final
+from handlers import admin, forget, image, model, new, reply, retry, stop, system, usage
 from handlers import help as help_handler
-from handlers import reply, retry, stop
 from handlers.services import Handler, Outcome, Services
-from storage.base import Turn
+from storage.base import Turn, insist
+from texts import Texts
 
 log = logging.getLogger(__name__)
 
+
+async def _help(turn: Turn, services: Services) -> Outcome:
+    return await help_handler.handle(turn, services, COMMANDS)
+
+
+# In the order of menus and of /help.
 HANDLERS: Mapping[Command, Handler] = {
-    help_handler.START: help_handler.handle,
-    help_handler.COMMAND: help_handler.handle,
+    help_handler.START: _help,
+    new.COMMAND: new.handle,
+    model.COMMAND: model.handle,
+    image.COMMAND: image.handle,
     stop.COMMAND: stop.handle,
+    retry.COMMAND: retry.handle,
+    system.COMMAND: system.handle,
+    usage.COMMAND: usage.handle,
+    forget.COMMAND: forget.handle,
+    help_handler.COMMAND: _help,
+    admin.COMMAND: admin.handle,
 }
 COMMANDS: tuple[Command, ...] = tuple(HANDLERS)
 BY_NAME = {command.name: command for command in COMMANDS}
+
+
+def menu(texts: Texts) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """The commands with their descriptions for a messenger's menu: language → (name, description); "" = any other."""
+    listed = [each for each in COMMANDS if not each.hidden and each.access != "admin"]
+    languages = {"": texts.of(""), **texts.languages}
+    return {
+        code: [(each.name, help_handler.describe(each, language)) for each in listed]
+        for code, language in languages.items()
+    }
 
 
 # How often our own death may interrupt a turn before it is given up: counted apart from failures, because counting
@@ -29,19 +57,29 @@ MAX_INTERRUPTIONS = 20
 
 
 async def attempt(turn: Turn, services: Services) -> Outcome:
-    """Handle a turn; a failure, whatever it is, becomes an outcome that tells the person."""
+    """Handle a turn; a failure, whatever it is, becomes an outcome that tells the person.
+
+    Where the store fails, it is as after a crash: the turn is made again, into the same messages, once the store works.
+    """
     try:
-        if turn.interruptions > MAX_INTERRUPTIONS:
+        if turn.interruptions >= MAX_INTERRUPTIONS:
             raise InternalError(f"given up after {turn.interruptions} interruptions")
-        return await handle(turn, services)
+        return await insist(partial(_handle_latest, turn, services))
     except BotError as error:
         known = error
     except Exception:
         log.exception("turn %d failed by a fault of ours", turn.id)
         known = InternalError("see the traceback above")
-    # The reply may have messages by now that `turn`, read at the start, doesn't name.
-    latest = await services.store.turn(turn.id) or turn
-    return reply.failure(replace(turn, reply=latest.reply), known, services.language(turn.incoming))
+    if not isinstance(turn.incoming, Said | Invoked):
+        return Outcome(failed=True)
+    latest = await insist(partial(services.store.turn, turn.id)) or turn
+    return reply.failure(turn, known, services.language(turn.incoming), latest.reply)
+
+
+async def _handle_latest(turn: Turn, services: Services) -> Outcome:
+    """Handle a turn with the messages that it has by now."""
+    latest = await services.store.turn(turn.id)
+    return await handle(replace(turn, reply=latest.reply, drawn=latest.drawn) if latest else turn, services)
 
 
 async def handle(turn: Turn, services: Services) -> Outcome:
@@ -50,16 +88,40 @@ async def handle(turn: Turn, services: Services) -> Outcome:
         case Said() as said:
             return await reply.answer(turn, said, services)
         case Invoked(command=name):
-            return await HANDLERS[BY_NAME[name]](turn, services)
-        case Pressed() as pressed if pressed.action.verb == "stop":
-            return await stop.press(turn, pressed, services)
+            return await _command(turn, BY_NAME[name], services)
         case Pressed() as pressed:
-            return await retry.press(turn, pressed, services)
+            return await PRESSES[pressed.action.verb](turn, pressed, services)
         case Left(address=address):
-            for running in list(services.running.values()):
+            for running in list(services.bot.running.values()):
                 if running.incoming.address.budget == address.budget:
                     running.live.stop()
             return Outcome()
         case Unreadable() as unreadable:
             log.warning("an update was put aside (turn %d): %s", turn.id, unreadable.reason)
             return Outcome(failed=True)
+
+
+PRESSES: Mapping[Verb, Callable[[Turn, Pressed, Services], Awaitable[Outcome]]] = {
+    "stop": stop.press,
+    "retry": retry.press,
+    "model": model.press,
+    "models": model.press,
+}
+
+
+async def _command(turn: Turn, command: Command, services: Services) -> Outcome:
+    if not help_handler.may_use(command, turn.incoming, services):
+        sentence = services.language(turn.incoming).say(f"access.{command.access}", command=command.name)
+        return Outcome(Final("", sentence), turn.reply)
+    return await HANDLERS[command](turn, services)
+
+
+def kind_of(incoming: Incoming) -> CommandKind:
+    """How something that came in is run: at once, in its conversation's lane, or there after stopping what runs."""
+    match incoming:
+        case Said():
+            return "turn"
+        case Invoked(command=name):
+            return BY_NAME[name].kind
+        case _:
+            return "control"

@@ -34,12 +34,18 @@ class Access:
         """Whether the config names any."""
         return bool(self._settings.admins)
 
+    def is_blocked(self, incoming: Incoming) -> bool:
+        """Whether the sender, or the place, is blocked: they get no answer at all."""
+        return not self._names(incoming).isdisjoint(self._settings.block)
+
     def allows(self, incoming: Incoming) -> bool:
         """Whether the sender gets an answer at this place. An admin always does; a blocked one never otherwise."""
         if self.is_admin(incoming):
             return True
-        address = incoming.address
-        names = {f"{address.messenger}:{incoming.sender.id}", f"{address.messenger}:{address.place}"}
-        if not names.isdisjoint(self._settings.block):
+        if self.is_blocked(incoming):
             return False
-        return self._settings.public or not names.isdisjoint(self._settings.allow)
+        return self._settings.public or not self._names(incoming).isdisjoint(self._settings.allow)
+
+    def _names(self, incoming: Incoming) -> set[str]:
+        address = incoming.address
+        return {f"{address.messenger}:{incoming.sender.id}", f"{address.messenger}:{address.place}"}

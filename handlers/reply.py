@@ -1,18 +1,23 @@
 """Answers what somebody said: history and question to the model, the answer live into the chat."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from chat.buttons import Action, Button
 from chat.errors import BotError
-from chat.incoming import Said
+from chat.incoming import Incoming, Said
 from chat.messages import Message
-from chat.replies import Final
+from chat.replies import Final, ReplyState
+from handlers import quotas
+from handlers.fitting import fit
 from handlers.prompt import system_prompt
+from handlers.question import CantAskError, Question, understand
 from handlers.services import Model, Outcome, Running, Services
 from messengers.live_reply import LiveReply, Shown
 from providers.base import ReplyRequest, Status
-from storage.base import Turn
+from storage.base import Amount, Turn
 from texts import Language
 
 log = logging.getLogger(__name__)
@@ -20,83 +25,105 @@ log = logging.getLogger(__name__)
 
 async def answer(turn: Turn, said: Said, services: Services) -> Outcome:
     """Ask the conversation's model and show its answer while it grows."""
-    language = services.language(said)
-    limit = services.limits.input_characters
-    if len(said.text) > limit:
-        sentence = language.say("reply.too_long", length=str(len(said.text)), limit=str(limit))
-        return Outcome(Final("", sentence), turn.reply)
-    model = services.model_of(said.address.conversation)
-    request = await _request(turn, said, model, services)
-    live = _live_reply(turn, said, services, language)
-    services.running[turn.id] = Running(turn.id, said, live)
-    try:
+    live = live_reply(turn, services)
+    with registered(turn, live, services):  # from the first moment on: /stop may come right behind the question
+        model = await services.model_of(said.address.conversation)
+        refusal = await quotas.refusal(services, said, "messages")
+        if refusal:
+            return Outcome(Final("", refusal), turn.reply)
+        try:
+            question = await understand(said, model, services)
+        except CantAskError as reason:
+            return Outcome(Final("", reason.sentence), turn.reply)
+        request = await _request(turn, question, model, services)
         shown = await live.show(model.provider.stream_reply(request, partial(_log_status, turn.id)))
-    finally:
-        del services.running[turn.id]
-    return _outcome(turn, said, shown, language)
+    _note_trouble(model, shown, services)
+    return _outcome(turn, question, shown, services)
 
 
-async def _request(turn: Turn, said: Said, model: Model, services: Services) -> ReplyRequest:
-    capabilities = model.provider.capabilities
+async def _request(turn: Turn, question: Question, model: Model, services: Services) -> ReplyRequest:
+    said, capabilities = turn.incoming, model.provider.capabilities
     earlier = await services.store.history(said.address.conversation, turn.id) if capabilities.history else ()
-    return ReplyRequest(
-        model.settings.model,
-        (*earlier, Message("user", said.text)),
-        system_prompt(services, model, said) if capabilities.system_prompt else "",
-        model.settings.parameters,
-    )
+    system = await system_prompt(services, model, said) if capabilities.system_prompt else ""
+    messages = fit(earlier, question.asked, system, model.settings)
+    return ReplyRequest(model.settings.model, messages, system, model.settings.parameters)
 
 
-def _live_reply(turn: Turn, said: Said, services: Services, language: Language) -> LiveReply:
+def live_reply(turn: Turn, services: Services) -> LiveReply:
+    """A reply to a turn, with its Stop button."""
+    asked = turn.incoming
     return LiveReply(
-        services.open_chat(said.address),
+        services.bot.open_chat(asked.address),
         partial(services.store.checkpoint, turn.id),
         state=turn.reply,
-        buttons=(Button(language.say("button.stop"), Action("stop", turn.id)),),
-        reply=quotes(said),
-        may_begin=partial(services.delivered, said.address.conversation),
+        buttons=(Button(services.language(asked).say("button.stop"), Action("stop", turn.id)),),
+        reply=quotes(asked),
+        may_begin=partial(services.bot.delivered, asked.address),
     )
 
 
-def quotes(said: Said) -> bool:
-    """Whether the answer quotes the question: where several people talk, it must be clear whom it is for."""
-    return not said.address.private
+@contextmanager
+def registered(turn: Turn, live: LiveReply, services: Services) -> Iterator[None]:
+    """While inside, the reply can be found and stopped."""
+    services.bot.running[turn.id] = Running(turn.id, turn.incoming, live)
+    try:
+        yield
+    finally:
+        del services.bot.running[turn.id]
+
+
+def quotes(asked: Incoming) -> bool:
+    """Whether the answer quotes what it answers: where several people talk, it must be clear whom it is for."""
+    return not asked.address.private
 
 
 def _log_status(turn: int, status: Status) -> None:
     log.info("turn %d: %s %s", turn, status.key, dict(status.arguments))
 
 
-def _outcome(turn: Turn, said: Said, shown: Shown, language: Language) -> Outcome:
-    text = shown.state.text
-    exchange = (Message("user", said.text), Message("assistant", text)) if text.strip() else ()
-    if shown.gone:
-        return Outcome(None, shown.state, exchange)
-    retry = (Button(language.say("button.retry"), Action("retry", turn.id)),)
+def _note_trouble(model: Model, shown: Shown, services: Services) -> None:
+    """Remember for /model which models don't work at the moment."""
     if shown.failure:
-        return failure(turn, shown.failure, language, text=text, history=exchange, shown=shown)
+        services.bot.trouble[model.name] = shown.failure.key.removeprefix("error.")
+    else:
+        services.bot.trouble.pop(model.name, None)
+
+
+def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -> Outcome:
+    text, language = shown.state.text, services.language(turn.incoming)
+    exchange = (question.kept, Message("assistant", text)) if text.strip() else ()
+    usage = shown.usage
+    amount = Amount(1, 0, usage.input_tokens if usage else 0, usage.output_tokens if usage else 0)
+    spent = services.spent(turn.incoming, amount) if text.strip() or not shown.failure else None
+    if shown.gone:
+        return Outcome(None, shown.state, exchange, spent=spent)
+    if shown.failure:
+        final = explain(turn, shown.failure, language, text)
+        return Outcome(final, shown.state, exchange, failed=True, spent=spent, settled=shown.settled)
+    dialect = services.bot.open_chat(turn.incoming.address).dialect
     match shown.end:
-        case "done" if text.strip():
+        case "done" if dialect.render(text, final=True).size:
             final = Final(text)
         case "done":
-            return Outcome(Final("", language.say("reply.empty"), retry), shown.state, failed=True)
+            final = Final("", language.say("reply.empty"), (retry_button(turn, language),))
+            return Outcome(final, shown.state, failed=True, spent=spent, settled=shown.settled)
         case reason:
             final = Final(text, language.say(f"reply.{reason}"))
-    return Outcome(final, shown.state, exchange)
+    return Outcome(final, shown.state, exchange, spent=spent, settled=shown.settled)
 
 
-def failure(
-    turn: Turn,
-    error: BotError,
-    language: Language,
-    *,
-    text: str = "",
-    history: tuple[Message, ...] = (),
-    shown: Shown | None = None,
-) -> Outcome:
-    """A failure in one sentence with a Retry button, below what was shown already."""
+def explain(turn: Turn, error: BotError, language: Language, text: str = "") -> Final:
+    """A failure in one sentence with a Retry button, below what was shown already; the log gets the details."""
     log.warning("turn %d failed: %s: %s", turn.id, type(error).__name__, error.details)
     values = {"turn": str(turn.id), "provider": "?", "model": "?"} | error.arguments
-    retry = Button(language.say("button.retry"), Action("retry", turn.id))
-    final = Final(text, language.say(error.key, **values), (retry,))
-    return Outcome(final, shown.state if shown else turn.reply, history, failed=True)
+    return Final(text, language.say(error.key, **values), (retry_button(turn, language),))
+
+
+def failure(turn: Turn, error: BotError, language: Language, reply: ReplyState) -> Outcome:
+    """What a turn comes to that ended outside of an answer's own course; `reply` is what is shown of it."""
+    return Outcome(explain(turn, error, language, reply.text), reply, failed=True)
+
+
+def retry_button(turn: Turn, language: Language) -> Button:
+    """The button that asks a turn again."""
+    return Button(language.say("button.retry"), Action("retry", turn.id))

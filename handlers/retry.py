@@ -1,13 +1,29 @@
-"""The Retry button: the same question again, into the same message, replacing its turn in the history."""
+"""/retry and the Retry button: the same question again, replacing its turn in the history."""
 
-from chat.incoming import Pressed, Said
+from chat.commands import Command
+from chat.incoming import Invoked, Pressed, Said
+from chat.replies import Final
 from handlers.services import Outcome, Services
 from storage.base import Turn
 
+COMMAND = Command("retry")
+
+
+async def handle(turn: Turn, services: Services) -> Outcome:
+    """Ask the newest question of the conversation again, with a new message for the answer."""
+    asked = await services.store.latest(turn.incoming.address.conversation)
+    if asked is None or not services.may_command(turn.incoming, asked.incoming):
+        return Outcome(Final("", services.language(turn.incoming).say("retry.nothing")), turn.reply)
+    return Outcome(again=await services.store.reopen(asked.id, fresh=True))
+
 
 async def press(turn: Turn, pressed: Pressed, services: Services) -> Outcome:
-    """Make the turn that the button belongs to new again, if it is finished and the presser may do that."""
+    """Make the failed turn that the button belongs to new again, into the same message, if the presser may do that."""
+    # The button is there before its turn is over: the last call of its delivery may still be under way.
+    await services.bot.delivered(pressed.address)
     asked = await services.store.turn(pressed.action.target)
-    if asked and isinstance(asked.incoming, Said) and services.may_command(pressed, asked.incoming):
-        return Outcome(again=await services.store.reopen(asked.id))
-    return Outcome()
+    if asked is None or asked.state != "dead" or not isinstance(asked.incoming, Said | Invoked):
+        return Outcome()
+    if not services.may_command(pressed, asked.incoming):
+        return Outcome()
+    return Outcome(again=await services.store.reopen(asked.id))

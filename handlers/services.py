@@ -1,19 +1,20 @@
 """What handlers work with, and what they give back."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from chat.commands import Command
 from chat.incoming import Address, Incoming
 from chat.messages import Message
 from chat.replies import Final, ReplyState
 from handlers.access import Access
-from handlers.settings import LimitsSettings, ModelSettings
+from handlers.settings import ImageModelSettings, LimitsSettings, ModelSettings
 from messengers.base import Chat
-from messengers.live_reply import LiveReply
-from providers.base import Provider
-from storage.base import Store, Turn
+from messengers.live_reply import LiveReply, Settled
+from providers.base import ImageProvider, Provider
+from storage.base import Amount, Spent, Store, Turn
 from texts import Language, Texts
 
 
@@ -27,6 +28,15 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageModel:
+    """A model that draws."""
+
+    name: str
+    settings: ImageModelSettings
+    provider: ImageProvider
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a handler gives back: the answer in its final form (None: nothing to say) and what the history becomes."""
 
@@ -34,7 +44,9 @@ class Outcome:
     reply: ReplyState = field(default_factory=ReplyState)
     history: Sequence[Message] = ()
     failed: bool = False
+    spent: Spent | None = None
     again: Turn | None = None  # a reopened turn, to be run once more
+    settled: Settled | None = None  # see `messengers.live_reply.Shown`
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,41 +59,68 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    """What every handler may use; put together in bot.py."""
+class Bot:
+    """The parts of the program that outlive a reload of the config."""
 
     store: Store
+    open_chat: Callable[[Address], Chat]
+    delivered: Callable[[Address], Awaitable[None]]  # waits for the earlier answers of a conversation
+    reload: Callable[[], Awaitable[Sequence[str]]]  # reads the config again; the faults, if it can't be used
+    poll_ages: Callable[[], Mapping[str, float]]  # messenger → seconds since its server was heard
+    running: dict[int, Running] = field(default_factory=dict)
+    trouble: dict[str, str] = field(default_factory=dict)  # model → the text key of what is wrong with it
+    started_at: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every handler may use: the bot, and what the config makes of it. Put together in bot.py."""
+
+    bot: Bot
     texts: Texts
     access: Access
     limits: LimitsSettings
     models: Mapping[str, Model]
+    image_models: Mapping[str, ImageModel]
+    prompts: Mapping[str, str]
     system_prompt: str
     timezone: ZoneInfo
-    open_chat: Callable[[Address], Chat]
-    delivered: Callable[[str], Awaitable[None]]  # waits for a conversation's earlier answers
-    running: dict[int, Running] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Store:
+        """What is remembered."""
+        return self.bot.store
 
     def language(self, incoming: Incoming) -> Language:
         """The language of whoever this is from."""
         return self.texts.of(incoming.sender.language)
 
-    def model_of(self, conversation: str) -> Model:
-        """The model that a conversation uses: the first of the config, until people can choose."""
-        del conversation
-        return next(iter(self.models.values()))
+    async def model_of(self, conversation: str) -> Model:
+        """The model that was chosen for a conversation; the config's first one, where that isn't there any more."""
+        chosen = (await self.store.choices(conversation)).model
+        return self.models.get(chosen) or next(iter(self.models.values()))
 
     def may_command(self, who: Incoming, asked: Incoming) -> bool:
-        """Whether `who` may stop or retry the answer to `asked`: its asker, at the same place, or an admin."""
-        same = who.sender.id == asked.sender.id and who.address.conversation == asked.address.conversation
-        return same or self.access.is_admin(who)
+        """Whether `who` may stop or retry the answer to `asked`: its asker, or an admin, in the same conversation."""
+        here = who.address.conversation == asked.address.conversation
+        return here and (who.sender.id == asked.sender.id or self.access.is_admin(who))
+
+    def owns(self, incoming: Incoming) -> bool:
+        """Whether the sender decides about this conversation: an admin, or whoever a private chat is with."""
+        return incoming.address.private or self.access.is_admin(incoming)
+
+    def now(self) -> datetime:
+        """The time where the bot is at home."""
+        return datetime.now(self.timezone)
+
+    def spent(self, incoming: Incoming, amount: Amount) -> Spent:
+        """An amount that the sender used today."""
+        return Spent(f"{self.now():%Y-%m-%d}", who(incoming), amount)
 
 
 Handler = Callable[[Turn, Services], Awaitable[Outcome]]
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """A command and who handles it."""
-
-    command: Command
-    handle: Handler
+def who(incoming: Incoming) -> str:
+    """The sender as the store and the config name them: `telegram:1001`."""
+    return f"{incoming.address.messenger}:{incoming.sender.id}"

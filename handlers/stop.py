@@ -1,26 +1,30 @@
 """/stop and the Stop button: the model's request is closed, what has arrived stays."""
 
 from chat.commands import Command
-from chat.incoming import Pressed
+from chat.incoming import Incoming, Pressed
 from handlers.services import Outcome, Services
 from storage.base import Turn
 
-COMMAND = Command("stop", "control")
+COMMAND = Command("stop")
 
 
 async def handle(turn: Turn, services: Services) -> Outcome:
     """Stop the replies of this conversation that the sender may stop; where there is none, nothing happens."""
-    who = turn.incoming
-    for running in list(services.running.values()):
+    stop_all(turn.incoming, services)
+    return Outcome()
+
+
+def stop_all(who: Incoming, services: Services) -> None:
+    """Stop what runs in the sender's conversation, as far as the sender may."""
+    for running in list(services.bot.running.values()):
         here = running.incoming.address.conversation == who.address.conversation
         if here and services.may_command(who, running.incoming):
             running.live.stop()
-    return Outcome()
 
 
 async def press(turn: Turn, pressed: Pressed, services: Services) -> Outcome:
     """Stop the reply that the button belongs to."""
-    running = services.running.get(pressed.action.target)
+    running = services.bot.running.get(pressed.action.target)
     if running and services.may_command(pressed, running.incoming):
         running.live.stop()
     return Outcome()

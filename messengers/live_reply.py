@@ -6,10 +6,10 @@ clock; interim text may be skipped. The final form is not this module's affair: 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from chat.buttons import Button
 from chat.errors import BotError
@@ -26,9 +26,12 @@ CHECKPOINT_SECONDS = 1.0
 TYPING_AFTER_SECONDS = 0.3  # a model that answers at once needs no "typing …", which costs a permit
 PAUSE_SECONDS = 0.35  # between two edits where the budget would allow more: nobody reads faster
 PAUSE_AFTER_FAILURE_SECONDS = 2.0
+LONGEST_CALL_SECONDS = 6.0  # that a cancelled reply waits for a call in flight: the program is about to end
 
+Result = TypeVar("Result")
 Stream = AbstractAsyncContextManager[AsyncIterable[ReplyEvent]]
 Checkpoint = Callable[[ReplyState], Awaitable[None]]
+Settled = Callable[[], Awaitable[tuple[str, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Shown:
     failure: BotError | None = None
     gone: bool = False  # the message or the place was taken away: there is nothing left to show
     usage: Usage | None = None
+    settled: Settled | None = None  # waits for the last call; its messages. To be awaited before they are changed
 
 
 class LiveReply:
@@ -65,10 +69,12 @@ class LiveReply:
         self._may_begin = may_begin
         self._screen = Screen(chat, state.parts if state else (), reply=reply)
         self._layout = Layout(chat)
+        self._earlier = state.text if state else ""  # shown by an earlier run, until there is something new
         self._text = ""
         self._usage: Usage | None = None
         self._changed = asyncio.Event()
         self._reader: asyncio.Task[EndReason] | None = None
+        self._helpers: list[asyncio.Task[None]] = []
         self._stopped = False
         self._gone = False
         self._calling = False
@@ -81,20 +87,26 @@ class LiveReply:
             self._reader.cancel()
 
     async def show(self, stream: Stream) -> Shown:
-        """Read the answer to its end while showing it. Raises only `CancelledError`, and what is a fault of ours."""
+        """Read the answer to its end while showing it. Raises only `CancelledError`, and what is a fault of ours.
+
+        Returns as soon as the answer is complete: a call to the messenger may still be in flight, see `Shown.settled`.
+        """
         if self._stopped:
             return Shown(self._state, "stopped")
         self._reader = asyncio.create_task(self._read(stream))
-        helpers = [asyncio.create_task(work()) for work in (self._write, self._type, self._save)]
+        self._helpers = [asyncio.create_task(work()) for work in (self._write, self._type, self._save)]
         try:
             end, failure = await self._outcome(self._reader)
-        finally:
-            await self._close(*helpers)
-        return Shown(self._state, end, failure, self._gone, self._usage)
+        except BaseException:
+            await self._settle()
+            await uninterrupted(self._remember())
+            raise
+        self._close()
+        return Shown(self._state, end, failure, self._gone, self._usage, self._settle)
 
     @property
     def _state(self) -> ReplyState:
-        return ReplyState(self._screen.parts, self._text)
+        return ReplyState(self._screen.parts, self._text or self._earlier)
 
     async def _outcome(self, reader: asyncio.Task[EndReason]) -> tuple[EndReason | Literal["failed"], BotError | None]:
         try:
@@ -168,8 +180,10 @@ class LiveReply:
     async def _type(self) -> None:
         """Show "typing …" until there is text."""
         await asyncio.sleep(TYPING_AFTER_SECONDS)
-        while not self._changed.is_set() and not self._screen.parts:
+        while not self._text:
             await self._chat.budget.permit(Priority.TYPING)
+            if self._text:
+                return
             try:
                 await self._chat.typing()
             except SlowDown as refusal:
@@ -196,13 +210,30 @@ class LiveReply:
         except OSError as failure:
             log.warning("the state of a reply was not stored: %s", failure)
 
-    async def _close(self, writer: asyncio.Task[None], *others: asyncio.Task[None]) -> None:
-        """End the tasks. A call in flight is waited for: cancelled, its stale text might land after the final one."""
+    def _close(self) -> None:
+        """End what runs beside the reader, but for a call in flight: its stale text might land after the final one."""
         self._closing = True
-        for task in (writer, *others):
+        writer = self._helpers[0]
+        for task in self._helpers:
             if not (task is writer and self._calling):
                 task.cancel()
-        results = await asyncio.gather(writer, *others, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
+
+    async def _settle(self) -> tuple[str, ...]:
+        """Wait until no call is in flight any more; the messages that there are then."""
+        self._close()
+        await uninterrupted(asyncio.wait(self._helpers))
+        for task in self._helpers:
+            if not task.cancelled() and (fault := task.exception()):
+                log.error("showing a reply failed by a fault of ours", exc_info=fault)
+        return self._screen.parts
+
+
+async def uninterrupted(work: Coroutine[object, object, Result]) -> Result:
+    """Await `work` to its end even when cancelled meanwhile; the cancellation is raised after that."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait({task}, timeout=LONGEST_CALL_SECONDS)
+        raise

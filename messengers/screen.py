@@ -3,12 +3,15 @@
 Streaming, long answers, the final clean-up and recovery after a crash are all this: wanted parts against shown parts.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chat.buttons import Button
-from messengers.base import Chat, Page, Refused
+from messengers.base import Chat, Page, PlaceMoved, Refused
 from messengers.splitting import split
+
+_LAST_WORD = re.compile(r"(?:^|\s+)\S+\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,19 @@ class Screen:
     async def step(self, wanted: Sequence[Wanted], *, final: bool = False) -> None:
         """Make the one call that comes next: edits from the top, then new messages; `final` removes surplus ones.
 
-        Raises what `Chat` raises, except for a refused page, which is sent as plain text instead.
+        Raises what `Chat` raises, except for a refused page, which is sent as plain text instead, and for a place
+        that moved: there all begins anew.
         """
+        try:
+            await self._step(wanted, final=final)
+        except PlaceMoved:
+            self._messages.clear()
+
+    async def _step(self, wanted: Sequence[Wanted], *, final: bool) -> None:
         for index, want in enumerate(wanted):
             if index == len(self._messages):
-                self._messages.append(await self._send(want, first=index == 0))
+                first = want if not final or self._chat.sends_are_idempotent else self._beginning(want)
+                self._messages.append(await self._send(first, quoting=index == 0))
                 return
             if self._messages[index].shows != want:
                 await self._edit(index, want)
@@ -67,15 +78,24 @@ class Screen:
             await self._chat.delete(self._messages[-1].id)
             self._messages.pop()
 
-    def skip(self, wanted: Sequence[Wanted]) -> None:
-        """Leave the message that `step` would edit next as it is: somebody deleted it."""
+    def _beginning(self, want: Wanted) -> Wanted:
+        """All but the last word. A send may be applied and yet fail: repeated, it must not show the whole text twice.
+
+        So a whole text is only ever edited into its place, and what such a send leaves behind is seen to be unfinished.
+        """
+        beginning = _LAST_WORD.sub(" …", want.source)
+        return Wanted(beginning, self._chat.dialect.render(beginning, final=False))
+
+    def skip(self, wanted: Sequence[Wanted]) -> bool:
+        """Leave the message that `step` would edit next as it is: somebody deleted it. Whether there is one."""
         for index, (message, want) in enumerate(zip(self._messages, wanted, strict=False)):
             if message.shows != want:
                 self._messages[index] = replace(message, shows=want)
-                return
+                return True
+        return False
 
-    async def _send(self, want: Wanted, *, first: bool) -> _Message:
-        reply = self._reply and first
+    async def _send(self, want: Wanted, *, quoting: bool) -> _Message:
+        reply = self._reply and quoting
         try:
             message = await self._chat.send(want.page, want.buttons, reply=reply)
         except Refused:
@@ -114,5 +134,8 @@ class Layout:
             self._cuts.append(part.end)
         if not parts:
             return []
-        last = Wanted(parts[-1].source, self._dialect.render(parts[-1].source, final=final), buttons)
-        return [want for want in (*self._full, last) if want.page.size]
+        last = Wanted(parts[-1].source, self._dialect.render(parts[-1].source, final=final))
+        visible = [want for want in (*self._full, last) if want.page.size]
+        if final and not visible:  # nothing but markup: better that than nothing at all
+            visible = [Wanted(source, self._dialect.plain(source))]
+        return [*visible[:-1], *(replace(want, buttons=buttons) for want in visible[-1:])]

@@ -32,6 +32,15 @@ class Lanes:
         """Turns that wait behind the running one."""
         return max(0, len(self._lanes.get(conversation, ())) - 1)
 
+    def take_next(self, conversation: str, wanted: Callable[[Turn], bool]) -> Turn | None:
+        """Take the turn behind the running one out of the lane, if it is wanted."""
+        lane = self._lanes.get(conversation, deque())
+        if len(lane) < 2 or not wanted(lane[1]):
+            return None
+        turn = lane[1]
+        del lane[1]
+        return turn
+
     def close(self) -> None:
         """Begin no further turn; those that run go on."""
         self._closed = True

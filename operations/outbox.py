@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from chat.incoming import Address
@@ -12,9 +12,10 @@ from chat.replies import Final, ReplyState
 from messengers.base import Chat, MessageGone, MessengerError, PlaceGone, Refused, SlowDown
 from messengers.budget import Priority
 from messengers.fences import open_fence
-from messengers.screen import Layout, Screen
+from messengers.live_reply import Settled, uninterrupted
+from messengers.screen import Layout, Screen, Wanted
 from operations.tasks import Tasks
-from storage.base import StorageError, Store
+from storage.base import Store, insist
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,19 @@ class Letter:
     final: Final
     quote: bool = False  # its first message quotes the question
     failed: bool = False  # it tells of a failure: the turn is dead when it is delivered
+    settled: Settled | None = None  # the messages that are there, once no call of the live reply is in flight
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What waits for one place, and whoever waits for that."""
+
+    letters: deque[Letter] = field(default_factory=deque)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def holds(self, conversation: str) -> bool:
+        """Whether an answer of that conversation is on its way."""
+        return any(letter.address.conversation == conversation for letter in self.letters)
 
 
 class Outbox:
@@ -41,68 +55,79 @@ class Outbox:
         self._open_chat = open_chat
         self._store = store
         self._tasks = tasks
-        self._lines: dict[str, deque[Letter]] = {}
-        self._delivered = asyncio.Condition()
+        self._lines: dict[str, _Line] = {}
 
     def put(self, letter: Letter) -> None:
         """Deliver it after what waits for the same place."""
         place = letter.address.budget
         line = self._lines.get(place)
-        if line is not None:
-            line.append(letter)
-        else:
-            self._lines[place] = line = deque([letter])
+        if line is None:
+            self._lines[place] = line = _Line()
             self._tasks.start(self._walk(place, line), f"outbox {place}")
+        line.letters.append(letter)
 
-    async def delivered(self, conversation: str) -> None:
+    async def delivered(self, address: Address) -> None:
         """Wait until nothing of that conversation is on its way."""
-        async with self._delivered:
-            await self._delivered.wait_for(lambda: not self._holds(conversation))
+        line = self._lines.get(address.budget)
+        if line:
+            async with line.changed:
+                await line.changed.wait_for(lambda: not line.holds(address.conversation))
 
-    def _holds(self, conversation: str) -> bool:
-        return any(letter.address.conversation == conversation for line in self._lines.values() for letter in line)
-
-    async def _walk(self, place: str, line: deque[Letter]) -> None:
-        while line:
-            letter = line[0]
-            screen, dead = await self._deliver(letter)
-            await insist(partial(self._store.finish, letter.turn, screen.parts, dead=dead or letter.failed))
-            line.popleft()
-            if not line:
+    async def _walk(self, place: str, line: _Line) -> None:
+        while line.letters:
+            letter = line.letters[0]
+            try:
+                parts, dead = await self._deliver(letter)
+            except Exception:  # a border: one answer that can't be delivered must not hold up all others
+                log.exception("turn %d can't be delivered, by a fault of ours", letter.turn)
+                parts, dead = letter.reply.parts, True
+            await insist(partial(self._store.finish, letter.turn, parts, dead=dead or letter.failed))
+            line.letters.popleft()
+            if not line.letters:
                 del self._lines[place]
-            async with self._delivered:
-                self._delivered.notify_all()
+            async with line.changed:
+                line.changed.notify_all()
 
-    async def _deliver(self, letter: Letter) -> tuple[Screen, bool]:
-        """Bring the messages to their final form; whether it had to be given up."""
+    async def _deliver(self, letter: Letter) -> tuple[tuple[str, ...], bool]:
+        """Bring the messages to their final form; the messages then, and whether it had to be given up."""
         chat = self._open_chat(letter.address)
-        screen = Screen(chat, letter.reply.parts, reply=letter.quote)
+        screen = Screen(chat, await letter.settled() if letter.settled else letter.reply.parts, reply=letter.quote)
         wanted = Layout(chat).pages(source(letter.final), letter.final.buttons, final=True)
         pause = FIRST_RETRY_SECONDS
-        while screen.differs(wanted, final=True):
-            await chat.budget.permit(Priority.FINAL)
-            known = screen.parts
-            try:
-                await screen.step(wanted, final=True)
-                pause = FIRST_RETRY_SECONDS
-            except SlowDown as refusal:
-                chat.budget.slow_down(refusal.retry_after)
-            except MessageGone:
-                screen.skip(wanted)
-            except PlaceGone as gone:
-                log.info("turn %d: nothing can be said there any more: %s", letter.turn, gone)
-                return screen, False
-            except Refused as refusal:
-                log.error("turn %d: the answer can't be delivered: %s", letter.turn, refusal)
-                return screen, True
-            except MessengerError as failure:
-                log.warning("turn %d: delivery failed, again in %g s: %s", letter.turn, pause, failure)
-                await asyncio.sleep(pause)
-                pause = min(LONGEST_RETRY_SECONDS, pause * 2)
+        try:
+            while screen.differs(wanted, final=True):
+                await chat.budget.permit(Priority.FINAL)
+                if await self._step(letter, chat, screen, wanted):
+                    pause = FIRST_RETRY_SECONDS
+                else:
+                    await asyncio.sleep(pause)
+                    pause = min(LONGEST_RETRY_SECONDS, pause * 2)
+        except PlaceGone as gone:
+            log.info("turn %d: nothing can be said there any more: %s", letter.turn, gone)
+        except Refused as refusal:
+            log.error("turn %d: the answer can't be delivered: %s", letter.turn, refusal)
+            return screen.parts, True
+        return screen.parts, False
+
+    async def _step(self, letter: Letter, chat: Chat, screen: Screen, wanted: Sequence[Wanted]) -> bool:
+        """Make one call, never interrupted, and note its messages; whether to go on without a pause."""
+        known = screen.parts
+        try:
+            await uninterrupted(screen.step(wanted, final=True))
+        except SlowDown as refusal:
+            chat.budget.slow_down(refusal.retry_after)
+        except MessageGone:
+            return screen.skip(wanted)
+        except (PlaceGone, Refused):
+            raise
+        except MessengerError as failure:
+            log.warning("turn %d: delivery failed and is tried again: %s", letter.turn, failure)
+            return False
+        finally:
             if screen.parts != known:
                 state = ReplyState(screen.parts, letter.final.text)
-                await insist(partial(self._store.checkpoint, letter.turn, state))
-        return screen, False
+                await uninterrupted(insist(partial(self._store.checkpoint, letter.turn, state)))
+        return True
 
 
 def source(final: Final) -> str:
@@ -115,17 +140,3 @@ def source(final: Final) -> str:
     fence = open_fence(text)
     closing = f"\n{fence.prefix}{fence.marker}" if fence else ""
     return f"{text}{closing}\n\n{final.note}"
-
-
-async def insist(call: Callable[[], Awaitable[None]]) -> None:
-    """Make a call to the store until it succeeds: nothing must be lost to a full disk that is cleared later."""
-    pause = FIRST_RETRY_SECONDS
-    while True:
-        try:
-            await call()
-        except StorageError as error:
-            log.error("not stored, again in %g s: %s", pause, error)
-        else:
-            return
-        await asyncio.sleep(pause)
-        pause = min(LONGEST_RETRY_SECONDS, pause * 2)

@@ -13,6 +13,7 @@ class Tasks:
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
+        self._told = False
         self._crash: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def __aenter__(self) -> Self:
@@ -22,6 +23,8 @@ class Tasks:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        if self._crash.done() and not self._told and (error := self._crash.exception()):
+            log.error("a task failed", exc_info=error)  # nobody waited for it any more
         self._crash.cancel()
 
     def start(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
@@ -40,7 +43,9 @@ class Tasks:
 
     async def crash(self) -> None:
         """Wait until a task fails, and raise what it raised."""
-        await asyncio.shield(self._crash)
+        await asyncio.wait({self._crash})
+        self._told = True
+        self._crash.result()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

@@ -144,6 +144,7 @@ FORMS: Mapping[Path, Check] = {
     ("access", "allow"): _access,
     ("access", "block"): _access,
     ("models", "model"): _one_model,
+    ("image_models", "model"): _one_model,
     ("*", "api_key"): _api_key,
     ("*", "api_base_url"): _web,
     ("*", "base_url"): _web,

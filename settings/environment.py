@@ -15,6 +15,11 @@ ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 VARIABLE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}$]*))?\}|\$\{")
 
 
+def dotenv_beside(config: Path) -> Path:
+    """Where the variables for this config may be."""
+    return config.with_name(".env")
+
+
 def read_dotenv(path: Path) -> tuple[dict[str, str], list[Fault]]:
     """The variables in a `.env`, as shells and Docker write them; no file: none. Lines that aren't are faults."""
     try:

@@ -16,16 +16,9 @@ LEAVE_OUT: Problem = ("is not in this version", "leave it out")
 LATER: frozenset[Path] = frozenset(
     {
         ("discord",),
-        ("image_models",),
-        ("prompts",),
         ("playground", "password"),
         ("storage", "retention_days"),
-        ("limits", "messages_per_day"),
-        ("limits", "images_per_day"),
-        ("limits", "all_messages_per_day"),
         ("providers", "*", "preset"),
-        ("models", "*", "vision"),
-        ("models", "*", "context_tokens"),
         ("models", "*", "fallback"),
     }
 )
@@ -51,7 +44,8 @@ class ConfigError(Exception):
         super().__init__("\n".join(map(str, self.faults)))
 
 
-NAME = re.compile(r"\w[\w.+/-]{0,39}")  # what people call their providers and models
+NAMED = frozenset({"providers", "models", "image_models", "prompts"})  # sections whose entries people name
+NAME = re.compile(r"\w[\w.+/-]{0,39}")  # what those names look like
 KEY = re.compile(r"[A-Za-z][A-Za-z_-]{0,39}\d{0,3}")
 
 
@@ -63,7 +57,7 @@ def dotted(path: Path) -> str:
     """
     text = ""
     for depth, step in enumerate(path):
-        named = depth == 1 and path[0] in {"providers", "models"}
+        named = depth == 1 and path[0] in NAMED
         shown = isinstance(step, str) and (NAME if named else KEY).fullmatch(step)
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if shown else ".(unreadable key)"
     return text.removeprefix(".")
@@ -75,7 +69,11 @@ def fault(path: Path, problem: Problem) -> Fault:
 
 
 def closest(name: str, known: Collection[str], otherwise: str) -> str:
-    """A remedy for a name that isn't known: the one that was probably meant, or all there are."""
+    """A remedy for a name that isn't known: the one that was probably meant, or all there are.
+
+    As in `dotted`, what doesn't look like a name isn't shown.
+    """
+    known = [name for name in known if NAME.fullmatch(name)]
     if not known:
         return "there is none yet: add it"
     if near := difflib.get_close_matches(name, known, n=1):
@@ -85,7 +83,7 @@ def closest(name: str, known: Collection[str], otherwise: str) -> str:
 
 def unknown_key(path: Path, known: Collection[str]) -> Problem:
     """What to say of a key that this version doesn't have."""
-    general = (path[0], "*", *path[2:]) if path[0] in {"providers", "models"} and len(path) > 2 else path
+    general = (path[0], "*", *path[2:]) if path[0] in NAMED and len(path) > 2 else path
     if general in LATER:
         return LEAVE_OUT
     return "is not a setting", closest(str(path[-1]), known, "there are")

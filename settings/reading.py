@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from settings.environment import expand, read_dotenv
+from settings.environment import dotenv_beside, expand, read_dotenv
 from settings.faults import ConfigError, Fault, fault
 from settings.faults import Path as SettingPath
 
@@ -26,7 +26,7 @@ class Reading:
 
 def read(path: Path, environ: Mapping[str, str]) -> Reading:
     """Read a config and the `.env` beside it; the real environment wins. Raises `ConfigError` if there is no tree."""
-    variables, faults = read_dotenv(path.parent / ".env")
+    variables, faults = read_dotenv(dotenv_beside(path))
     name = path.name
     try:
         root, loader = _compose(_text(path), name)

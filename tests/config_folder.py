@@ -1,18 +1,18 @@
 """What the tests of the config share: a folder to write configs to, and two types of providers."""
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from config import Config, ConfigError, Fault, load
+from config import Config, ConfigError, Fault, ProviderTypes, load
 
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 KEY = "sk-test-0123456789abcdef"
 
 
-class Network(BaseModel, frozen=True, extra="forbid"):
+class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
     """A provider with an address, as the real ones have."""
 
     base_url: str = "https://api.example.com/v1"
@@ -28,14 +28,29 @@ class Network(BaseModel, frozen=True, extra="forbid"):
         return key
 
 
-class Offline(BaseModel, frozen=True, extra="forbid"):
+class OfflineSettings(BaseModel, frozen=True, extra="forbid"):
     """A provider without any."""
 
     type: str = "offline"
     words_per_second: float = 20
 
 
-TYPES: Mapping[str, type[BaseModel]] = {"openai": Network, "offline": Offline}
+class Network:
+    """It answers, and doesn't draw."""
+
+    Settings = NetworkSettings
+
+
+class Offline:
+    """It draws, too."""
+
+    Settings = OfflineSettings
+
+    async def draw(self, request: Any) -> Any:
+        raise NotImplementedError
+
+
+TYPES: ProviderTypes = {"openai": Network, "offline": Offline}
 
 
 class Folder:

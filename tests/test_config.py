@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from config import load
-from handlers.settings import LimitsSettings, ModelSettings
-from tests.config_folder import KEY, TOKEN, TYPES, Folder, Offline
+from handlers.settings import ImageModelSettings, LimitsSettings, ModelSettings
+from tests.config_folder import KEY, TOKEN, TYPES, Folder, OfflineSettings
 
 
 @pytest.fixture
@@ -22,13 +22,17 @@ telegram: {{token: "{TOKEN}", proxy: "socks5://me:pass%20word-1@127.0.0.1:1080"}
 playground: {{listen: "[::1]:0"}}
 storage: {{url: "sqlite:files/bot.db"}}
 access: {{admins: ["telegram:1234"], allow: ["telegram:-100555", "discord:42", "discord:guild:77"]}}
-limits: {{waiting_per_chat: 3}}
+limits: {{waiting_per_chat: 3, messages_per_day: 0, images_per_day: 5, all_messages_per_day: 100000}}
+prompts: {{translator: "Translate, {{user}}.", "poet/2": "Rhyme."}}
 providers:
   main: {{type: openai, api_key: "{KEY}", base_url: "https://someone:entrance-9@llm.example.com"}}
   4.5: {{type: offline}}
 models:
   zulu: {{provider: main, model: z, parameters: {{temperature: 0.5, stop: null}}, system_prompt: "Hm."}}
-  alpha: {{provider: "4.5"}}
+  alpha: {{provider: "4.5", vision: true, context_tokens: 256}}
+image_models:
+  zeta: {{provider: "4.5"}}
+  flux: {{provider: "4.5", model: org/flux, parameters: {{quality: low}}}}
 """
 
 
@@ -39,15 +43,35 @@ def test_a_good_config_becomes_settings(folder: Folder) -> None:
     assert config.telegram.token.get_secret_value() == TOKEN
     assert config.playground is not None
     assert config.playground.listen == "[::1]:0"
-    assert config.limits == LimitsSettings(waiting_per_chat=3)
+    assert config.limits == LimitsSettings(
+        waiting_per_chat=3, messages_per_day=0, images_per_day=5, all_messages_per_day=100_000
+    )
+    assert config.prompts == {"translator": "Translate, {user}.", "poet/2": "Rhyme."}
     assert config.access.allow == ("telegram:-100555", "discord:42", "discord:guild:77")
-    assert config.providers["4.5"] == Offline()
+    assert config.providers["4.5"] == OfflineSettings()
     assert config.models["zulu"].parameters == {"temperature": 0.5, "stop": None}
-    assert config.source == folder.path / "config.yaml"
+    assert config.image_models["flux"] == ImageModelSettings(
+        provider="4.5", model="org/flux", parameters={"quality": "low"}
+    )
 
 
 def test_models_keep_the_order_of_the_file(folder: Folder) -> None:
-    assert list(folder.load(GOOD).models) == ["zulu", "alpha"]
+    config = folder.load(GOOD)
+    assert list(config.models) == ["zulu", "alpha"]
+    assert list(config.image_models) == ["zeta", "flux"]
+
+
+def test_a_model_sees_no_images_and_is_sent_little_until_it_is_said_to_take_more(folder: Folder) -> None:
+    models = folder.load(GOOD).models
+    assert (models["zulu"].vision, models["zulu"].context_tokens) == (False, 16_000)
+    assert (models["alpha"].vision, models["alpha"].context_tokens) == (True, 256)
+
+
+def test_it_says_which_files_it_is_from_so_that_they_can_be_watched(folder: Folder) -> None:
+    config = folder.load(GOOD)
+    assert config.source == folder.path / "config.yaml"
+    assert config.files == (folder.path / "config.yaml", folder.path / ".env")
+    assert load(None, {}, TYPES).files == ()
 
 
 def test_a_relative_database_is_beside_the_config_and_an_absolute_one_stays(folder: Folder) -> None:
@@ -64,15 +88,27 @@ def test_no_config_at_all_is_the_playground_with_the_offline_provider(
     assert config.telegram is None
     assert config.playground is not None
     assert config.playground.listen == "127.0.0.1:8080"
-    assert config.providers == {"offline": Offline()}
+    assert config.providers == {"offline": OfflineSettings()}
     assert config.models == {"offline": ModelSettings(provider="offline")}
+    assert config.image_models == {"offline": ImageModelSettings(provider="offline")}
+    assert config.prompts == {}
     assert config.storage.url == f"sqlite:{tmp_path.resolve() / 'data/bot.db'}"
     assert config.source is None
 
 
 def test_without_providers_and_models_the_offline_ones_answer(folder: Folder) -> None:
     config = folder.load("language: ru\nproviders:\nmodels: {}\n")
-    assert list(config.providers) == list(config.models) == ["offline"]
+    assert list(config.providers) == list(config.models) == list(config.image_models) == ["offline"]
+
+
+def test_image_models_of_ones_own_go_with_the_offline_provider_or_none_at_all(folder: Folder) -> None:
+    assert list(folder.load("image_models: {demo: {provider: offline}}").image_models) == ["demo"]
+    assert folder.load("image_models: {}").image_models == {}
+
+
+def test_with_models_but_no_image_models_nobody_draws(folder: Folder) -> None:
+    config = folder.load("providers: {a: {type: offline}}\nmodels: {m: {provider: a}}")
+    assert config.image_models == {}
 
 
 def test_a_messenger_left_out_or_without_token_or_address_is_off(folder: Folder) -> None:
@@ -95,6 +131,11 @@ def test_secrets_are_tokens_keys_and_what_urls_carry(folder: Folder) -> None:
     assert config.secrets() == {TOKEN, KEY, "pass%20word-1", "pass word-1", "someone", "entrance-9"}
     assert load(None, {}, TYPES).secrets() == frozenset()
     assert KEY not in repr(config)
+
+
+def test_a_prompt_called_proxy_is_still_a_prompt(folder: Folder) -> None:
+    config = folder.load("prompts: {proxy: 'You are http://[ a proxy.'}")
+    assert config.secrets() == frozenset()
 
 
 def test_a_config_is_frozen(folder: Folder) -> None:

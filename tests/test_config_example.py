@@ -8,15 +8,16 @@ from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from config import Config, General, load
-from handlers.settings import ModelSettings
+from handlers.settings import ImageModelSettings, ModelSettings
 from providers import PROVIDERS
 from settings.reading import read
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.yaml"
 ENVIRON = {"TELEGRAM_TOKEN": "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "OPENAI_API_KEY": "sk-test"}
 SECTIONS = ("log", "health", "telegram", "playground", "storage", "access", "limits")
-# what a newcomer must say for himself: the example has no default for it
-CHOSEN = {"providers.openai.api_key"}
+# what a newcomer must say for himself, or does better with than with the default
+CHOSEN = {"providers.openai.api_key", "models.gpt.vision"}
+CHOSEN |= {f"{entry}.{name}" for entry in ("models.gpt", "image_models.gpt-image") for name in ("provider", "model")}
 
 
 def uncommented(folder: Path) -> Path:
@@ -53,7 +54,9 @@ def expected() -> dict[str, object]:
         found |= dict(defaults(model, section))
     for kind, provider in PROVIDERS.items():
         found |= dict(defaults(provider.Settings, f"providers.{kind}"))
-    return found
+    found |= dict(defaults(ModelSettings, "models.gpt"))
+    found |= dict(defaults(ImageModelSettings, "image_models.gpt-image"))
+    return found | {"prompts": Config.model_fields["prompts"].default}
 
 
 def shown(tree: object, path: str = "") -> Iterator[tuple[str, object]]:
@@ -69,6 +72,7 @@ def test_the_example_loads_with_only_the_variables_it_names() -> None:
     assert config.telegram is not None
     assert config.playground is not None
     assert next(iter(config.models.values())).provider == "openai"
+    assert next(iter(config.image_models.values())).provider == "openai"
     assert config.secrets() == set(ENVIRON.values())
 
 
@@ -94,12 +98,13 @@ def test_the_example_shows_every_setting_with_its_default(tmp_path: Path) -> Non
             assert tree[path] == plain(default), path
 
 
-def test_the_example_shows_every_setting_of_a_model(tmp_path: Path) -> None:
-    models = read(uncommented(tmp_path), ENVIRON).tree["models"]
-    assert isinstance(models, dict)
-    assert models["gpt"].keys() == ModelSettings.model_fields.keys()
+def test_the_prompts_that_the_example_proposes_can_be_used(tmp_path: Path) -> None:
+    (proposed,) = re.findall(r"^#prompts: .*# for example (.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
+    file = tmp_path / "config.yaml"
+    file.write_text(f"prompts: {proposed}", encoding="utf-8")
+    assert {"translator", "poet"} == load(file, {}).prompts.keys()
 
 
 def test_every_section_is_in_the_list_above() -> None:
-    others = {*General.model_fields, "providers", "models", "source"}
+    others = {*General.model_fields, "providers", "models", "image_models", "prompts", "source"}
     assert set(SECTIONS) == Config.model_fields.keys() - others

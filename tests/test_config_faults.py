@@ -19,14 +19,19 @@ def test_every_mistake_is_found_at_once(folder: Folder) -> None:
         langage: ru
         timezone: Europe/Berln
         log: {level: loud}
-        limits: {waiting_per_chat: many, input_characters: 0, attempts_per_turn: 99}
+        limits: {waiting_per_chat: many, input_characters: 0, attempts_per_turn: 99, images_per_day: -1}
+        prompts: {empty: " ", number: 5, Reset: "Forget.", "two words": "x"}
         telegram: {token: "${NOPE}"}
         access: {public: perhaps, admins: "telegram:1", allow: ["@someone"]}
         providers:
           main: {type: opnai}
           other: {type: openai}
         models:
-          one: {provider: mian, model: [x]}
+          one: {provider: mian, model: [x], context_tokens: 255}
+        image_models:
+          one: {provider: mian, quality: low}
+          two: {provider: other}
+          three: {provider: main}
         """
     )
     assert list(faults) == [
@@ -37,13 +42,22 @@ def test_every_mistake_is_found_at_once(folder: Folder) -> None:
         "access.allow[0]",
         "access.public",
         "access.admins",
+        "limits.images_per_day",
         "limits.waiting_per_chat",
         "limits.input_characters",
         "limits.attempts_per_turn",
         "models.one.provider",
+        "image_models.one.provider",
+        "image_models.two.provider",
         "providers.main.type",
         "providers.other.api_key",
         "models.one.model",
+        "models.one.context_tokens",
+        "image_models.one.quality",
+        "prompts.(unreadable key)",
+        "prompts.empty",
+        "prompts.number",
+        "prompts.Reset",
     ]
     assert faults["langage"].remedy == "did you mean language?"
     assert faults["timezone"].remedy == "did you mean Europe/Berlin?"
@@ -51,6 +65,9 @@ def test_every_mistake_is_found_at_once(folder: Folder) -> None:
     assert faults["limits.input_characters"].problem == "must be at least 1"
     assert faults["limits.attempts_per_turn"].problem == "must be at most 20"
     assert faults["models.one.provider"].remedy == "did you mean main?"
+    assert faults["image_models.one.provider"].remedy == "did you mean main?"
+    assert faults["image_models.two.provider"].problem == "names a provider that can't draw"
+    assert faults["image_models.two.provider"].remedy == "name one whose type can: offline"
     assert faults["providers.main.type"].remedy == "did you mean openai?"
     assert faults["providers.other.api_key"].problem == "is missing"
 
@@ -74,6 +91,25 @@ def test_the_error_reads_as_one_line_a_mistake(folder: Folder) -> None:
         ("models: {a: {provider: p, parameters: {x: .nan}}}", "models.a.parameters",
          "has a number that JSON can't hold"),
         ("models: {a: {}}", "models.a.provider", "is missing"),
+        ("models: {a: {provider: p, context_tokens: 100}}", "models.a.context_tokens", "must be at least 256"),
+        ("models: {a: {provider: p, context_tokens: true}}", "models.a.context_tokens", "must be a whole number"),
+        ("models: {a: {provider: p, vision: maybe}}", "models.a.vision", "must be true or false"),
+        ("image_models: [x]", "image_models", "must be a section"),
+        ("image_models: {a: x}", "image_models.a", "must be a section"),
+        ("image_models: {a: {model: m}}", "image_models.a.provider", "is missing"),
+        ("image_models: {a: {provider: openai}}", "image_models.a.provider", "names a provider that isn't there"),
+        ("image_models: {a: {provider: p, vision: true}}", "image_models.a.vision", "is not a setting"),
+        ("image_models: {a: {provider: p, parameters: {x: .inf}}}", "image_models.a.parameters",
+         "has a number that JSON can't hold"),
+        ("image_models: {'a b': {provider: p}}", "image_models.(unreadable key)", "is not a good name"),
+        ("limits: {messages_per_day: -1}", "limits.messages_per_day", "must be at least 0"),
+        ("limits: {all_messages_per_day: no}", "limits.all_messages_per_day", "must be a whole number"),
+        ("prompts: [x]", "prompts", "must be a section"),
+        ("prompts: {a: {b: c}}", "prompts.a", "must be text"),
+        ("prompts: {a: }", "prompts.a", "must be text"),
+        ("prompts: {a: ''}", "prompts.a", "is empty"),
+        ("prompts: {reset: x}", "prompts.reset", "is a name that /system has a use for"),
+        ("prompts: {'a b': x}", "prompts.(unreadable key)", "is not a good name"),
         ("models: {'a b': {provider: p}}", "models.(unreadable key)", "is not a good name"),
         ("access: {admins: {a: b}}", "access.admins", "must be a list"),
         ("access: {admins: [1234]}", "access.admins[0]", "is not messenger:id with a numeric id"),
@@ -100,15 +136,12 @@ def test_a_wrong_value_is_described(folder: Folder, text: str, path: str, proble
     [
         ("discord: {token: x}", "discord"),
         ("discord:", "discord"),
-        ("prompts: {}", "prompts"),
-        ("image_models: {}", "image_models"),
-        ("limits: {messages_per_day: 5}", "limits.messages_per_day"),
         ("storage: {retention_days: 5}", "storage.retention_days"),
         ("playground: {password: x}", "playground.password"),
         ("providers: {a: {type: gradio, preset: qwen}}", "providers.a.type"),
         ("models: {a: {provider: a, fallback: [b]}}", "models.a.fallback"),
-        ("models: {a: {provider: a, vision: true}}", "models.a.vision"),
         ("models: {a: {provider: a, model: '*'}}", "models.a.model"),
+        ("image_models: {a: {provider: a, model: '*'}}", "image_models.a.model"),
     ],
 )
 def test_what_comes_later_is_refused_honestly(folder: Folder, text: str, path: str) -> None:
@@ -184,6 +217,9 @@ def test_a_proxy_has_a_known_scheme_a_host_and_a_port(folder: Folder, proxy: str
         'providers:\n  a:\n    api_key: "\\hunter2"\n',
         "providers:\n  a:\n    api_key: hunter2: hunter2\n",
         "providers:\n  a:\n    api_key: %hunter2\n  @hunter2\n",
+        "providers: {a: {type: offline}, 'b:hunter2 hunter2': {type: offline}}\nmodels: {m: {provider: c}}",
+        "prompts: {a: [hunter2]}",
+        "prompts: {'a: hunter2': x}",
         "storage: {url: 'postgres://u:hunter2@h'}",
         "access: {admins: [hunter2]}",
         "hunter2",

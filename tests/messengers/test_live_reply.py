@@ -27,6 +27,7 @@ class Reply:
         self.chat = chat
         self.stream = FakeStream(steps)
         self.checkpoints: list[ReplyState] = []
+        self.parts: tuple[str, ...] = ()
         self.live = LiveReply(chat, self._keep, state=state, buttons=[STOP])
 
     async def _keep(self, state: ReplyState) -> None:
@@ -44,6 +45,8 @@ def play(
     async def work() -> tuple[Reply, Shown]:
         reply = Reply(chat, steps)
         shown, _ = await asyncio.gather(reply.show(), then(reply) if then else asyncio.sleep(0))
+        if shown.settled:
+            reply.parts = await shown.settled()
         return reply, shown
 
     return run_virtual(work())
@@ -289,6 +292,39 @@ def test_nothing_is_sent_before_an_earlier_answer_of_the_conversation_is_deliver
 
 def test_a_call_in_flight_at_the_end_is_waited_for_so_that_no_stale_text_lands_later() -> None:
     chat = FakeChat(latency=5)
-    _, shown = play(chat, ["one", 0.5, " two", Completed()])
+    reply, shown = play(chat, ["one", 0.5, " two", Completed()])
     assert chat.in_flight == 0
-    assert shown.state.parts == ("m1",)
+    assert (shown.state.parts, reply.parts) == ((), ("m1",))
+
+
+def test_the_answer_is_handed_on_as_soon_as_it_is_complete_whatever_the_messenger_does() -> None:
+    async def work() -> None:
+        reply = Reply(FakeChat(latency=12), ["one", 0.5, " two", Completed()])
+        shown = await reply.show()
+        assert asyncio.get_running_loop().time() == pytest.approx(1000.5, abs=0.01)
+        assert shown.state.text == "one two"
+
+    run_virtual(work())
+
+
+def test_a_reply_that_is_cancelled_waits_for_its_call_in_flight_and_notes_the_message() -> None:
+    async def work() -> None:
+        reply = Reply(FakeChat(latency=2), ["one", 50.0, Completed()])
+        task = asyncio.create_task(reply.show())
+        await asyncio.sleep(0.5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert reply.chat.in_flight == 0
+        assert reply.checkpoints[-1] == ReplyState(("m1",), "one")
+
+    run_virtual(work())
+
+
+def test_what_an_earlier_run_showed_is_kept_until_there_is_something_new() -> None:
+    async def work() -> None:
+        again = Reply(FakeChat(), [Overloaded("503")], state=ReplyState(("m1",), "half an answer"))
+        shown = await again.show()
+        assert shown.state == ReplyState(("m1",), "half an answer")
+
+    run_virtual(work())

@@ -22,9 +22,10 @@ def letters(text: str) -> str:
 
 
 def finished(chat: Chat) -> bool:
-    """Whether the last reply has lost its Stop button."""
+    """Whether the last reply has lost its Stop button, and no message is only the beginning of what is to be there."""
     messages = chat.messages
-    return bool(messages) and not any("Stop" in label for message in messages for label in message.labels)
+    streaming = any("Stop" in label for message in messages for label in message.labels)
+    return bool(messages) and not streaming and not any(message.text.endswith("…") for message in messages)
 
 
 def ended(chat: Chat) -> bool:
@@ -129,7 +130,8 @@ async def test_every_refusal_becomes_one_sentence_and_a_passing_one_is_tried_aga
         model.script(Answer(status=status))
         anna.say(f"question {status}")
         message = await anna.wait_for_text(word)
-        assert message.labels == ["🔁 Retry"]
+        await anna.wait_for(lambda chat: chat.last.labels == ["🔁 Retry"])
+        assert message is anna.last
     model.script(Answer(status=429, headers={"Retry-After": "1"}), Answer(status=503), Answer(text="At last."))
     anna.say("patience")
     await anna.wait_for_text("At last.", timeout=15)
@@ -147,10 +149,10 @@ async def test_a_group_is_answered_when_mentioned_or_replied_to_and_topics_are_c
     assert (reply.thread, reply.reply_to) == (11, question.id)
     forum.say("@parley_test_bot dogs?", user=bob, thread=12)
     dogs = await model.asked(2)
-    assert [entry["content"] for entry in dogs.body["messages"][1:]] == ["dogs?"]
+    assert [entry["content"] for entry in dogs.body["messages"][1:]] == ["Bob: dogs?"]
     forum.say("and lions?", user=bob, thread=11, reply_to=reply)
     lions = await model.asked(3)
-    assert [entry["content"] for entry in lions.body["messages"][1:]] == ["cats?", "Yes.", "and lions?"]
+    assert [entry["content"] for entry in lions.body["messages"][1:]] == ["Bob: cats?", "Yes.", "Bob: and lions?"]
 
 
 async def test_messages_that_come_while_the_bot_answers_wait_their_turn_in_order(

@@ -1,0 +1,162 @@
+"""/image: draws what the prompt says, each picture shown as soon as it is ready."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from chat.commands import BadOptionError, Command, Option, read_options
+from chat.errors import NotSent
+from chat.events import Completed, Replaced, ReplyEvent
+from chat.incoming import Invoked
+from chat.messages import Image
+from chat.replies import Final
+from handlers import quotas
+from handlers.reply import explain, live_reply, quotes, registered
+from handlers.services import ImageModel, Outcome, Services
+from messengers.base import Chat, MessengerError, PlaceGone, Refused, SlowDown
+from messengers.budget import Priority
+from providers.base import ImageRequest
+from storage.base import Amount, Turn
+from texts import Language
+
+SIZES = {"1:1": (1024, 1024), "16:9": (800, 512), "9:16": (512, 800)}  # pixels
+MOST = 4  # pictures for one prompt
+SMALLEST, LARGEST = 64, 2048  # pixels of a side
+SEND_ATTEMPTS = 6
+COMMAND = Command(
+    "image",
+    "turn",
+    options=(
+        Option(required=True),
+        Option("ratio", "choice", choices=tuple(SIZES)),
+        Option("count", "number"),
+        Option("model"),
+        Option("seed", "number"),
+        Option("width", "number"),
+        Option("height", "number"),
+    ),
+)
+
+
+class _WrongError(Exception):
+    """The command can't be done like this; `sentence` says why."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+@dataclass
+class _Drawing:
+    """Pictures in the making. `drawn`: those that were sent in this run."""
+
+    turn: Turn
+    services: Services
+    model: ImageModel
+    request: ImageRequest
+    count: int
+    drawn: int = field(default=0)
+
+    @asynccontextmanager
+    async def stream(self) -> AsyncIterator[AsyncIterator[ReplyEvent]]:
+        """The progress as a reply's text; the pictures are sent beside it."""
+        yield self._events()
+
+    async def _events(self) -> AsyncIterator[ReplyEvent]:
+        language = self.services.language(self.turn.incoming)
+        chat = self.services.bot.open_chat(self.turn.incoming.address)
+        for number in range(self.turn.drawn, self.count):
+            yield Replaced(language.say("image.progress", number=number + 1, count=self.count))
+            seed = None if self.request.seed is None else self.request.seed + number
+            image = await self.model.provider.draw(replace(self.request, seed=seed))
+            await send(chat, image, self.request.prompt, reply=quotes(self.turn.incoming))
+            await self.services.store.drew(self.turn.id)
+            self.drawn += 1
+        yield Replaced(self._done(language))
+        yield Completed()
+
+    def _done(self, language: Language) -> str:
+        request = self.request
+        seed = "" if request.seed is None else f" · seed {request.seed}"
+        return f"🎨 {self.model.name} · {request.width}×{request.height}{seed}"
+
+
+async def handle(turn: Turn, services: Services) -> Outcome:
+    """Draw what the text says."""
+    asked, language = turn.incoming, services.language(turn.incoming)
+    assert isinstance(asked, Invoked)
+    try:
+        drawing = _read(turn, asked, services, language)
+    except _WrongError as wrong:
+        return Outcome(Final("", wrong.sentence), turn.reply)
+    refusal = await quotas.refusal(services, asked, "images", drawing.count - turn.drawn)
+    if refusal:
+        return Outcome(Final("", refusal), turn.reply)
+    live = live_reply(turn, services)
+    with registered(turn, live, services):
+        shown = await live.show(drawing.stream())
+    spent = services.spent(asked, Amount(images=drawing.drawn)) if drawing.drawn else None
+    if shown.gone:
+        return Outcome(None, shown.state, spent=spent)
+    if shown.failure:
+        final = explain(turn, shown.failure, language)
+        return Outcome(final, shown.state, failed=True, spent=spent, settled=shown.settled)
+    note = language.say("reply.stopped") if shown.end == "stopped" else ""
+    return Outcome(Final("" if note else shown.state.text, note), shown.state, spent=spent, settled=shown.settled)
+
+
+def _read(turn: Turn, asked: Invoked, services: Services, language: Language) -> _Drawing:
+    """The command's text, understood."""
+    if not services.image_models:
+        raise _WrongError(language.say("image.no_models"))
+    try:
+        values, prompt = read_options(asked.text, COMMAND.options)
+    except BadOptionError as bad:
+        options = " ".join(f"`--{option.name}`" for option in COMMAND.options if option.name)
+        raise _WrongError(language.say("image.bad_option", name=bad.name, options=options)) from None
+    if not prompt:
+        raise _WrongError(language.say("image.no_prompt"))
+    model = _model(values.get("model", ""), services, language)
+    count = int(values.get("count", "1"))
+    if not 1 <= count <= MOST:
+        raise _WrongError(language.say("image.count", most=MOST))
+    width, height = _size(values, language)
+    seed = int(values["seed"]) if "seed" in values else None
+    settings = model.settings
+    request = ImageRequest(settings.model, prompt, width, height, seed, settings.parameters)
+    return _Drawing(turn, services, model, request, count)
+
+
+def _model(name: str, services: Services, language: Language) -> ImageModel:
+    found = services.image_models.get(name) if name else next(iter(services.image_models.values()))
+    if found is None:
+        names = ", ".join(f"`{each}`" for each in services.image_models)
+        raise _WrongError(language.say("model.unknown", name=name.replace("`", ""), names=names))
+    return found
+
+
+def _size(values: dict[str, str], language: Language) -> tuple[int, int]:
+    """Explicit sides win over the ratio."""
+    width, height = SIZES[values.get("ratio", "1:1")]
+    width, height = int(values.get("width", width)), int(values.get("height", height))
+    if not (SMALLEST <= width <= LARGEST and SMALLEST <= height <= LARGEST):
+        raise _WrongError(language.say("image.size", smallest=SMALLEST, largest=LARGEST))
+    return width, height
+
+
+async def send(chat: Chat, image: Image, caption: str, *, reply: bool) -> None:
+    """Send a picture, with patience. Raises `NotSent` where the messenger won't take it."""
+    for attempt in range(SEND_ATTEMPTS):
+        await chat.budget.permit(Priority.FIRST)
+        try:
+            await chat.send_image(image, caption, reply=reply)
+        except SlowDown as refusal:
+            chat.budget.slow_down(refusal.retry_after)
+        except (Refused, PlaceGone) as refusal:
+            raise NotSent(str(refusal)) from refusal
+        except MessengerError:
+            await asyncio.sleep(2**attempt)
+        else:
+            return
+    raise NotSent("the messenger didn't take the picture")

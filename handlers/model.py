@@ -1,0 +1,81 @@
+"""/model: which models there are, and which one answers in this conversation."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chat.buttons import Action, Button
+from chat.commands import Command, Option
+from chat.incoming import Invoked, Pressed
+from chat.replies import Final
+from handlers.services import Model, Outcome, Services
+from storage.base import Turn
+from texts import Language
+
+COMMAND = Command("model", options=(Option(),))
+PAGE = 20  # buttons
+
+
+def model_id(name: str) -> int:
+    """A number for a model's name, the same after a restart: buttons have no room for names."""
+    return zlib.crc32(name.encode())
+
+
+async def handle(turn: Turn, services: Services) -> Outcome:
+    """Without a name: the list, as buttons. With one: choose it."""
+    asked, language = turn.incoming, services.language(turn.incoming)
+    name = asked.text.strip() if isinstance(asked, Invoked) else ""
+    if not name:
+        return Outcome(await _list(turn, services, language, page=None), turn.reply)
+    found = [model for model in services.models.values() if model.name.lower() == name.lower()]
+    if not found:
+        names = ", ".join(f"`{each}`" for each in services.models)
+        return Outcome(Final("", language.say("model.unknown", name=name.replace("`", ""), names=names)), turn.reply)
+    await _choose(found[0], asked.address.conversation, services)
+    return Outcome(Final(language.say("model.chosen", model=found[0].name)), turn.reply)
+
+
+async def press(turn: Turn, pressed: Pressed, services: Services) -> Outcome:
+    """A button of the list: choose a model (`model`), or turn the page (`models`). The list shows the change."""
+    listed = await services.store.turn(pressed.action.target)
+    if listed is None or listed.state not in {"done", "dead"} or not services.may_command(pressed, listed.incoming):
+        return Outcome()
+    page = pressed.action.argument if pressed.action.verb == "models" else None
+    if pressed.action.verb == "model":
+        found = [model for model in services.models.values() if model_id(model.name) == pressed.action.argument]
+        if found:
+            await _choose(found[0], listed.incoming.address.conversation, services)
+    language = services.language(listed.incoming)
+    return Outcome(await _list(listed, services, language, page=page), listed.reply)
+
+
+async def _choose(model: Model, conversation: str, services: Services) -> None:
+    choices = await services.store.choices(conversation)
+    await services.store.choose(conversation, replace(choices, model=model.name))
+
+
+async def _list(turn: Turn, services: Services, language: Language, page: int | None) -> Final:
+    """A page of the list; without a number the one that holds the current model."""
+    current = await services.model_of(turn.incoming.address.conversation)
+    names = list(services.models)
+    pages = range(0, len(names), PAGE)
+    page = names.index(current.name) // PAGE if page is None else min(page, len(pages) - 1)
+    shown = names[page * PAGE : (page + 1) * PAGE]
+    trouble = services.bot.trouble
+    lines = [language.say("model.current", model=current.name)]
+    lines += [f"⚠️ `{name}`: {language.say('trouble.' + trouble[name])}" for name in shown if name in trouble]
+    if len(names) > 1:
+        lines.append(language.say("model.choose"))
+    buttons = [_button(name, current, turn, trouble) for name in shown] if len(names) > 1 else []
+    return Final("\n\n".join(lines), "", (*buttons, *_turns_of_page(turn, page, pages)))
+
+
+def _button(name: str, current: Model, turn: Turn, trouble: dict[str, str]) -> Button:
+    mark = "✅ " if name == current.name else "⚠️ " if name in trouble else ""
+    return Button(f"{mark}{name}", Action("model", turn.id, model_id(name)))
+
+
+def _turns_of_page(turn: Turn, page: int, pages: Sequence[int]) -> list[Button]:
+    before = [Button("◀", Action("models", turn.id, page - 1))] if page > 0 else []
+    behind = [Button("▶", Action("models", turn.id, page + 1))] if page + 1 < len(pages) else []
+    return before + behind

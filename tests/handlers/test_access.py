@@ -1,0 +1,50 @@
+"""Access: closed by default, decided from numeric ids; a block goes before all but being an admin."""
+
+import pytest
+
+from chat.incoming import Address, Sender
+from handlers.access import Access, AccessSettings
+from tests.handlers.scene import ADMIN, ANNA, GROUP, PRIVATE, TOPIC, said
+
+ANNA_ID, ADMIN_ID, GROUP_ID = "telegram:1001", "telegram:9", "telegram:-100555"
+
+
+def allows(settings: AccessSettings, address: Address = PRIVATE, sender: Sender = ANNA) -> bool:
+    return Access(settings).allows(said("hello", address, sender))
+
+
+def test_without_lists_nobody_gets_an_answer_and_with_admins_only_they_do() -> None:
+    assert not allows(AccessSettings())
+    assert not allows(AccessSettings(admins=(ADMIN_ID,)))
+    assert allows(AccessSettings(admins=(ADMIN_ID,)), sender=ADMIN)
+
+
+def test_a_person_on_the_list_gets_an_answer_everywhere_and_a_group_lets_in_all_its_people() -> None:
+    assert allows(AccessSettings(allow=(ANNA_ID,)), GROUP)
+    assert allows(AccessSettings(allow=(GROUP_ID,)), TOPIC)
+    assert not allows(AccessSettings(allow=(GROUP_ID,)))
+
+
+def test_ids_of_another_messenger_and_names_let_nobody_in() -> None:
+    assert not allows(AccessSettings(allow=("discord:1001", "1001", "telegram:Anna", "telegram:10010")))
+    imposter = Sender("666", name="telegram:1001")
+    assert not allows(AccessSettings(allow=(ANNA_ID,)), Address("telegram", "666"), imposter)
+
+
+@pytest.mark.parametrize("blocked", [ANNA_ID, GROUP_ID])
+def test_a_block_of_a_person_or_a_group_goes_before_every_other_entry(blocked: str) -> None:
+    settings = AccessSettings(public=True, allow=(ANNA_ID, GROUP_ID), block=(blocked,), admins=(ADMIN_ID,))
+    assert not allows(settings, GROUP)
+    assert allows(settings, GROUP, ADMIN)
+
+
+def test_people_of_a_trusted_messenger_are_admins_and_nobody_else_is_by_that() -> None:
+    access = Access(AccessSettings(), trusted=["playground"])
+    assert access.is_admin(said("hello", Address("playground", "1"), Sender("1")))
+    assert not access.is_admin(said("hello"))
+    assert not access.allows(said("hello"))
+
+
+def test_whether_there_are_admins_is_about_the_config() -> None:
+    assert Access(AccessSettings(admins=(ADMIN_ID,))).has_admins
+    assert not Access(AccessSettings(), trusted=["playground"]).has_admins

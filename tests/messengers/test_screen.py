@@ -1,0 +1,212 @@
+"""A reply's messages: brought to what they should show by the fewest calls, one at a time."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat.buttons import Action, Button
+from messengers.base import MessageGone, Page, Refused, SlowDown
+from messengers.screen import Layout, Screen, Wanted
+from tests.fakes import FakeChat, FakeMessage
+from tests.virtual_time import run_virtual
+
+STOP = Button("Stop", Action("stop", 1))
+STORY = " ".join(f"word{number}" for number in range(80))
+
+
+def wanted(*texts: str, buttons: tuple[Button, ...] = ()) -> list[Wanted]:
+    last = len(texts) - 1
+    return [
+        Wanted(text, Page(text, len(text), "markup"), buttons if number == last else ())
+        for number, text in enumerate(texts)
+    ]
+
+
+async def bring(screen: Screen, want: list[Wanted], *, final: bool = False) -> int:
+    """Step until nothing differs; the number of steps."""
+    steps = 0
+    while screen.differs(want, final=final):
+        await screen.step(want, final=final)
+        steps += 1
+        assert steps < 100
+    return steps
+
+
+def shown(chat: FakeChat) -> list[str]:
+    return [message.text for message in chat.messages.values()]
+
+
+texts = st.lists(st.sampled_from("abc"), max_size=4)
+
+
+@given(st.lists(texts, min_size=1, max_size=5))
+def test_whatever_was_shown_the_final_form_is_shown_exactly_and_nothing_is_done_twice(forms: list[list[str]]) -> None:
+    chat = FakeChat(latency=0)
+    screen = Screen(chat)
+
+    async def work() -> None:
+        for form in forms:
+            await bring(screen, wanted(*form))
+        await bring(screen, wanted(*forms[-1]), final=True)
+        assert await bring(screen, wanted(*forms[-1]), final=True) == 0
+
+    run_virtual(work())
+    assert [chat.messages[part].text for part in screen.parts] == forms[-1]
+    assert len(chat.messages) == len(forms[-1])
+
+
+def test_each_step_is_one_call_edits_from_the_top_then_new_messages() -> None:
+    chat = FakeChat()
+    screen = Screen(chat)
+
+    async def work() -> None:
+        assert await bring(screen, wanted("one", "two")) == 2
+        assert await bring(screen, wanted("ONE", "two", "three", buttons=(STOP,))) == 2
+
+    run_virtual(work())
+    assert [(call.kind, call.text) for call in chat.calls[2:]] == [("edit", "ONE"), ("send", "three")]
+    assert [message.buttons for message in chat.messages.values()] == [(), (), ("Stop",)]
+
+
+def test_surplus_messages_are_removed_from_the_end_and_only_in_the_final_form() -> None:
+    chat = FakeChat()
+    screen = Screen(chat)
+
+    async def work() -> None:
+        await bring(screen, wanted("one", "two", "three"))
+        assert await bring(screen, wanted("one")) == 0
+        assert shown(chat) == ["one", "two", "three"]
+        assert await bring(screen, wanted("one"), final=True) == 2
+
+    run_virtual(work())
+    assert [call.message for call in chat.made("delete")] == ["m3", "m2"]
+    assert (shown(chat), screen.parts) == (["one"], ("m1",))
+
+
+def test_messages_of_an_earlier_run_are_edited_once_since_nobody_knows_what_they_show() -> None:
+    chat = FakeChat()
+    chat.messages["old"] = FakeMessage("half")
+    screen = Screen(chat, ["old"])
+    assert screen.parts == ("old",)
+    assert run_virtual(bring(screen, wanted("half"))) == 1
+    assert not screen.differs(wanted("half"), final=True)
+
+
+def test_buttons_alone_are_a_difference() -> None:
+    chat = FakeChat()
+    screen = Screen(chat)
+
+    async def work() -> None:
+        await bring(screen, wanted("one", buttons=(STOP,)))
+        assert await bring(screen, wanted("one")) == 1
+
+    run_virtual(work())
+    assert chat.messages["m1"].buttons == ()
+
+
+def test_a_refused_page_is_shown_as_plain_text_and_then_counts_as_shown() -> None:
+    chat = FakeChat()
+    chat.refuses_markup = True
+    screen = Screen(chat)
+
+    async def work() -> None:
+        assert await bring(screen, wanted("**a**", buttons=(STOP,))) == 1
+        assert await bring(screen, wanted("**b**")) == 1
+
+    run_virtual(work())
+    assert shown(chat) == ["**b**"]
+    assert [(call.kind, call.error) for call in chat.calls] == [
+        ("send", "Refused"),
+        ("send", ""),
+        ("edit", "Refused"),
+        ("edit", ""),
+    ]
+
+
+@pytest.mark.parametrize("error", [SlowDown(3), MessageGone("gone"), Refused("plain too")])
+def test_a_failed_step_changes_nothing_and_is_raised(error: SlowDown | MessageGone | Refused) -> None:
+    chat = FakeChat()
+    screen = Screen(chat)
+
+    async def work() -> None:
+        await bring(screen, wanted("one"))
+        for want in (wanted("ONE"), wanted("one", "two")):
+            chat.failures.clear()
+            chat.failures.extend([error, error])
+            with pytest.raises(type(error)):
+                await screen.step(want)
+            assert screen.parts == ("m1",)
+            assert screen.differs(want)
+
+    run_virtual(work())
+
+
+def test_a_skipped_message_is_left_alone_and_the_others_are_still_brought_up_to_date() -> None:
+    chat = FakeChat()
+    screen = Screen(chat)
+    want = wanted("ONE", "TWO", "THREE")
+
+    async def work() -> None:
+        await bring(screen, wanted("one", "two"))
+        screen.skip(want)
+        await bring(screen, want, final=True)
+
+    run_virtual(work())
+    assert shown(chat) == ["one", "TWO", "THREE"]
+
+
+class Quoting(FakeChat):
+    """Notes which messages quote the question."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.quotes: list[bool] = []
+
+    async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False) -> str:
+        self.quotes.append(reply)
+        return await super().send(page, buttons, reply=reply)
+
+
+@pytest.mark.parametrize("reply", [True, False])
+def test_only_the_first_message_quotes_the_question(reply: bool) -> None:
+    chat = Quoting()
+    run_virtual(bring(Screen(chat, reply=reply), wanted("one", "two")))
+    assert chat.quotes == [reply, False]
+
+
+def pages(layout: Layout, source: str, *, final: bool = False) -> list[str]:
+    return [want.page.text for want in layout.pages(source, (STOP,), final=final)]
+
+
+def test_while_a_text_grows_full_messages_never_change_and_the_buttons_stay_under_the_last() -> None:
+    layout = Layout(FakeChat(limit=100))
+    before: list[str] = []
+    for end in range(0, len(STORY), 7):
+        want = layout.pages(STORY[:end], (STOP,), final=False)
+        now = [each.page.text for each in want]
+        assert now[: len(before) - 1] == before[:-1]
+        assert [each.buttons for each in want] == [()] * (len(want) - 1) + [(STOP,)] * bool(want)
+        assert all(each.page.size <= 100 for each in want)
+        before = now
+    assert " ".join(pages(layout, STORY, final=True)).split() == STORY.split()
+
+
+def test_a_rewrite_of_full_messages_is_laid_out_anew_and_as_if_from_the_start() -> None:
+    layout = Layout(FakeChat(limit=100))
+    pages(layout, STORY)
+    other = STORY.upper()
+    assert pages(layout, other, final=True) == pages(Layout(FakeChat(limit=100)), other, final=True)
+    assert pages(layout, "short", final=True) == ["short"]
+
+
+def test_a_rewrite_behind_the_full_messages_leaves_them_as_they_are() -> None:
+    layout = Layout(FakeChat(limit=100))
+    first = pages(layout, STORY[:150])[0]
+    assert pages(layout, STORY[:130] + " and so on", final=True)[0] == first
+
+
+@pytest.mark.parametrize("source", ["", " ", "\n\n"])
+def test_a_text_that_shows_nothing_is_no_message(source: str) -> None:
+    assert pages(Layout(FakeChat()), source, final=True) == []
