@@ -1,7 +1,6 @@
 """Promises of the stand-in Telegram to an unmodified aiogram client: what it takes, refuses and shows."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -15,21 +14,8 @@ from aiogram.exceptions import (
 )
 from aiogram.types import BotCommand, BufferedInputFile, LinkPreviewOptions, MessageEntity, ReplyParameters
 
-from tests.servers.telegram import NO_FLOOD, TelegramServer
+from tests.servers.telegram import TelegramServer
 from tests.servers.telegram_client import bold, keyboard, plain, telegram_client
-
-
-@pytest.fixture
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer(flood=NO_FLOOD) as server:
-        yield server
-
-
-@pytest.fixture
-async def bot(telegram: TelegramServer) -> AsyncIterator[Bot]:
-    async with telegram_client(telegram) as client:
-        yield client
-
 
 # Who is asked, and by whom
 

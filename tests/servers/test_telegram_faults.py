@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -17,21 +16,7 @@ from aiogram.exceptions import (
     TelegramUnauthorizedError,
 )
 
-from tests.servers.telegram import NO_FLOOD, Fault, FloodRules, TelegramServer
-from tests.servers.telegram_client import telegram_client
-
-
-@pytest.fixture
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer(flood=NO_FLOOD) as server:
-        yield server
-
-
-@pytest.fixture
-async def bot(telegram: TelegramServer) -> AsyncIterator[Bot]:
-    async with telegram_client(telegram) as client:
-        yield client
-
+from tests.servers.telegram import Fault, FloodRules, TelegramServer
 
 # Flood control
 

@@ -1,28 +1,14 @@
 """Promises of the stand-in Telegram: what people do arrives through getUpdates, and stays until it is confirmed."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 from aiogram import Bot
 from aiogram.exceptions import ClientDecodeError, TelegramBadRequest, TelegramConflictError
 
-from tests.servers.telegram import NO_FLOOD, TelegramServer
+from tests.servers.telegram import TelegramServer
 from tests.servers.telegram_client import keyboard, telegram_client
-
-
-@pytest.fixture
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer(flood=NO_FLOOD) as server:
-        yield server
-
-
-@pytest.fixture
-async def bot(telegram: TelegramServer) -> AsyncIterator[Bot]:
-    async with telegram_client(telegram) as client:
-        yield client
-
 
 # What people do
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-import pytest_asyncio
 from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
@@ -13,25 +12,13 @@ from aiogram.methods import DeleteMessage, GetMe, SendChatAction
 
 from messengers.base import Fatal, MessageGone, MessengerError, PlaceGone, Refused, SlowDown, Unsure
 from messengers.telegram.calls import Moved, RawEditMessageText, RawGetUpdates, RawSendMessage, call
-from tests.servers.telegram import NO_FLOOD, Chat, Fault, TelegramServer
+from tests.servers.telegram import Chat, Fault, TelegramServer
 from tests.servers.telegram_client import bold, telegram_client
 from tests.servers.telegram_text import ApiError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SEND = RawSendMessage(chat_id=1001, text="hello")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer(flood=NO_FLOOD) as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def bot(telegram: TelegramServer) -> AsyncIterator[Bot]:
-    async with telegram_client(telegram) as client:
-        yield client
 
 
 @pytest.fixture

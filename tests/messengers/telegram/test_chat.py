@@ -1,9 +1,8 @@
 """One Telegram chat: what is sent, edited and deleted is what people see, in the right place, with nothing added."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
-import pytest_asyncio
 from aiogram import Bot
 
 from chat.buttons import Action, Button
@@ -12,37 +11,13 @@ from messengers.base import MessageGone, Page, PlaceGone, PlaceMoved, Refused, S
 from messengers.budget import UNLIMITED, Bucket, PlaceBudget
 from messengers.telegram.chat import TelegramChat
 from messengers.telegram.rendering import TelegramDialect
-from tests.servers.telegram import NO_FLOOD, Chat, Fault, TelegramServer
-from tests.servers.telegram_client import telegram_client
+from tests.messengers.telegram.conftest import TOPIC
+from tests.servers.telegram import Chat, Fault, TelegramServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DIALECT = TelegramDialect()
 STOP, RETRY = Button("⏹ Stop", Action("stop", 5)), Button("🔁 Retry", Action("retry", 5))
-TOPIC = 42
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer(flood=NO_FLOOD) as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def bot(telegram: TelegramServer) -> AsyncIterator[Bot]:
-    async with telegram_client(telegram) as client:
-        yield client
-
-
-@pytest.fixture
-def anna(telegram: TelegramServer) -> Chat:
-    """A private chat of her own for each test."""
-    return telegram.private(2000 + len(telegram.chats), "Anna")
-
-
-@pytest.fixture
-def friends(telegram: TelegramServer) -> Chat:
-    return telegram.group(-100_500 - len(telegram.chats), topics={TOPIC: "Talk"})
 
 
 def opened(bot: Bot, place: int, *, thread: int | str = "", message: int | str = "") -> TelegramChat:

@@ -1,10 +1,8 @@
 """Pictures out and files in: what was sent is what people see, what they sent is read, and nothing tells the token."""
 
 import traceback
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from aiogram import Bot
 
 from chat.incoming import Address, Attachment
@@ -15,6 +13,7 @@ from messengers.telegram.chat import TelegramChat
 from messengers.telegram.contents import LARGEST_PHOTO
 from messengers.telegram.files import LARGEST_FILE, caption_of
 from messengers.telegram.rendering import TelegramDialect
+from tests.messengers.telegram.conftest import TOPIC
 from tests.servers.telegram import NO_FLOOD, Chat, Fault, Message, TelegramServer
 from tests.servers.telegram_client import telegram_client
 from tests.servers.telegram_files import File, png
@@ -23,30 +22,6 @@ from tests.servers.telegram_text import ApiError
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PICTURE = Image(png(size=3000), "image/png")
-TOPIC = 42
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer(flood=NO_FLOOD) as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def bot(telegram: TelegramServer) -> AsyncIterator[Bot]:
-    async with telegram_client(telegram) as client:
-        yield client
-
-
-@pytest.fixture
-def anna(telegram: TelegramServer) -> Chat:
-    """A private chat of her own for each test."""
-    return telegram.private(2000 + len(telegram.chats), "Anna")
-
-
-@pytest.fixture
-def friends(telegram: TelegramServer) -> Chat:
-    return telegram.group(-100_500 - len(telegram.chats), topics={TOPIC: "Talk"})
 
 
 def opened(bot: Bot, place: int, *, thread: int | str = "", message: int | str = "") -> TelegramChat:
