@@ -22,6 +22,7 @@ class ReplyRequest:
     messages: tuple[Message, ...]
     system: str = ""
     parameters: Mapping[str, JsonValue] = field(default_factory=dict)
+    continues: bool = False  # the last message is the assistant's, cut short: go on with it (`Capabilities.continuing`)
 
 
 @dataclass(frozen=True, slots=True)
