@@ -212,7 +212,9 @@ async def _greet(config: Config, messengers: Mapping[str, Messenger]) -> None:
     if config.telegram:
         lines.append(say("welcome.telegram"))
         who = "public" if config.access.public else "listed" if config.access.allow else "admins"
-        lines.append(say(f"welcome.access.{who if config.access.admins or who != 'admins' else 'nobody'}"))
+        lines.append(say(f"welcome.access.{who}"))
+        if not config.access.admins:
+            lines.append(say("welcome.access.no_admin"))
     model, settings = next(iter(config.models.items()))
     lines.append(say("welcome.model", model=model, provider=settings.provider))
     if isinstance(config.providers[settings.provider], Offline.Settings):

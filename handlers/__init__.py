@@ -12,7 +12,7 @@ from chat.incoming import Incoming, Invoked, Left, Pressed, Said, Unreadable
 from chat.replies import Final
 from handlers import admin, forget, image, model, new, reply, retry, stop, system, usage
 from handlers import help as help_handler
-from handlers.services import Handler, Outcome, Services
+from handlers.services import Handler, Outcome, Services, who
 from storage.base import Turn, insist
 from texts import Texts
 
@@ -111,7 +111,8 @@ PRESSES: Mapping[Verb, Callable[[Turn, Pressed, Services], Awaitable[Outcome]]] 
 
 async def _command(turn: Turn, command: Command, services: Services) -> Outcome:
     if not help_handler.may_use(command, turn.incoming, services):
-        sentence = services.language(turn.incoming).say(f"access.{command.access}", command=command.name)
+        say = services.language(turn.incoming).say
+        sentence = say(f"access.{command.access}", command=command.name, entry=who(turn.incoming))
         return Outcome(Final("", sentence), turn.reply)
     return await HANDLERS[command](turn, services)
 
