@@ -91,7 +91,7 @@ class Outbox:
     async def _deliver(self, letter: Letter) -> tuple[tuple[str, ...], bool]:
         """Bring the messages to their final form; the messages then, and whether it had to be given up."""
         chat = self._open_chat(letter.address)
-        screen = Screen(chat, await letter.settled() if letter.settled else letter.reply.parts, reply=letter.quote)
+        screen = Screen(chat, await self._parts(letter), reply=letter.quote)
         wanted = Layout(chat).pages(source(letter.final), letter.final.buttons, final=True)
         pause = FIRST_RETRY_SECONDS
         try:
@@ -108,6 +108,15 @@ class Outbox:
             log.error("turn %d: the answer can't be delivered: %s", letter.turn, refusal)
             return screen.parts, True
         return screen.parts, False
+
+    async def _parts(self, letter: Letter) -> tuple[str, ...]:
+        """The messages that are there, once no call is in flight; those that came since the answer are noted."""
+        if letter.settled is None:
+            return letter.reply.parts
+        parts = await letter.settled()
+        if parts != letter.reply.parts:
+            await insist(partial(self._store.checkpoint, letter.turn, ReplyState(parts, letter.final.text)))
+        return parts
 
     async def _step(self, letter: Letter, chat: Chat, screen: Screen, wanted: Sequence[Wanted]) -> bool:
         """Make one call, never interrupted, and note its messages; whether to go on without a pause."""
