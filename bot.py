@@ -76,6 +76,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 async def run(config: Config) -> None:
     """Open what lives long, go on with what was left undone, and run until SIGTERM or Ctrl-C."""
     ended, reload = asyncio.Event(), asyncio.Event()
+    changes = ConfigChanges(config.files, reload)  # before all that takes time: no change is to be missed
     for number, event in ((signal.SIGINT, ended), (signal.SIGTERM, ended), (signal.SIGHUP, reload)):
         asyncio.get_running_loop().add_signal_handler(number, event.set)
     async with AsyncExitStack() as stack:
@@ -90,7 +91,7 @@ async def run(config: Config) -> None:
             messenger.budgets.written_before(recent)
         await reception.resume(messengers)
         await stack.enter_async_context(serve_health(config.health.listen, messengers))
-        await _serve(program, reception, tasks, ended, reload)
+        await _serve(program, reception, tasks, ended, changes)
 
 
 async def _messengers(config: Config, stack: AsyncExitStack) -> Mapping[str, Messenger]:
@@ -180,14 +181,14 @@ class Program:
 
 
 async def _serve(
-    program: Program, reception: Reception, tasks: Tasks, ended: asyncio.Event, reload: asyncio.Event
+    program: Program, reception: Reception, tasks: Tasks, ended: asyncio.Event, changes: ConfigChanges
 ) -> None:
     """Take things in until the end is asked for, then give running replies a moment. Raises what ends the program."""
     async with Tasks() as intake:
         for messenger in program.messengers.values():
             intake.start(messenger.run(reception), messenger.name)
         intake.start(_greet(program.config, program.messengers), "greeting")
-        intake.start(_follow(program, reload), "config")
+        intake.start(_follow(program, changes), "config")
         await first_to_end(ended.wait(), intake.crash(), tasks.crash())
         # The messengers stay while replies end, so that people see them end; they only take nothing in any more.
         reception.close()
@@ -195,9 +196,9 @@ async def _serve(
             log.info("some answers aren't finished: they go on at the next start")
 
 
-async def _follow(program: Program, asked: asyncio.Event) -> None:
+async def _follow(program: Program, changes: ConfigChanges) -> None:
     """Read the config again when its file changes, or when SIGHUP asks for it."""
-    async for _ in ConfigChanges(program.config.files, asked):
+    async for _ in changes:
         await program.reload()
 
 

@@ -26,6 +26,9 @@ class Option:
     choices: tuple[str, ...] = ()
 
 
+_OPTION = re.compile(r"(?<!\S)(?:--|—)([A-Za-z]\w*)(?:=(\S*)|\s+(\S+)|(?!\S))[ \t]?")
+
+
 class BadOptionError(ValueError):
     """An option that a command doesn't have, or a value that it doesn't take."""
 
@@ -67,20 +70,16 @@ def read_options(text: str, options: Collection[Option]) -> tuple[dict[str, str]
     """
     known = {option.name: option for option in options if option.name}
     values: dict[str, str] = {}
-    rest: list[str] = []
-    words = iter(text.split(" "))
-    for word in words:
-        match = re.fullmatch(r"(?:--|—)([A-Za-z]\w*)(?:=(.+))?", word)
-        if not match:
-            rest.append(word)
-            continue
-        name = match[1].lower()
-        value = match[2] or next(words, "")
+
+    def take(match: re.Match[str]) -> str:
+        name, value = match[1].lower(), match[2] or match[3] or ""
         option = known.get(name)
         if option is None or not takes(option, value):
             raise BadOptionError(name, option)
         values[name] = value
-    return values, " ".join(rest).strip()
+        return ""
+
+    return values, _OPTION.sub(take, text).strip()
 
 
 def takes(option: Option, value: str) -> bool:

@@ -117,6 +117,13 @@ async def _command(turn: Turn, command: Command, services: Services) -> Outcome:
     return await HANDLERS[command](turn, services)
 
 
+def interrupts(turn: Turn, services: Services) -> bool:
+    """Whether it stops what runs in its conversation: a barrier, by somebody who may use it."""
+    incoming = turn.incoming
+    command = BY_NAME[incoming.command] if isinstance(incoming, Invoked) else None
+    return bool(command and command.kind == "barrier" and help_handler.may_use(command, incoming, services))
+
+
 def kind_of(incoming: Incoming) -> CommandKind:
     """How something that came in is run: at once, in its conversation's lane, or there after stopping what runs."""
     match incoming:

@@ -42,9 +42,9 @@ def decode(data: bytes) -> str | None:
 def _from_code_page(data: bytes) -> str:
     """Windows-1251 where its reading looks like Russian words, Windows-1252 otherwise.
 
-    Western accents, read as Cyrillic, are single letters between Latin ones: words have several in a row.
+    Western accents, read as Cyrillic, stand alone or beside Latin letters ("Größe", "à"): words do neither.
     """
     cyrillic = data.decode("cp1251", "replace")
     letters = len(re.findall("[А-Яа-яЁё]", cyrillic))
-    in_words = sum(map(len, re.findall("[А-Яа-яЁё]{2,}", cyrillic)))
+    in_words = sum(map(len, re.findall("(?<![A-Za-zА-Яа-яЁё])[А-Яа-яЁё]{2,}(?![A-Za-zА-Яа-яЁё])", cyrillic)))
     return cyrillic if in_words > letters * SHARE_IN_WORDS else data.decode("cp1252", "replace")

@@ -15,5 +15,5 @@ async def handle(turn: Turn, services: Services) -> Outcome:
     if isinstance(asked, Invoked) and asked.text.strip().lower() == "usage":
         await services.store.forget_usage(who(asked), f"{services.now():%Y-%m-%d}")
         return Outcome(Final(say("forget.usage")), turn.reply)
-    await services.store.forget(asked.address.conversation, but=turn.id)
+    await services.store.forget(asked.address.conversation, before=turn.id)
     return Outcome(Final(say("forget.done")), turn.reply)

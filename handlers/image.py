@@ -1,9 +1,10 @@
 """/image: draws what the prompt says, each picture shown as soon as it is ready."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from chat.commands import BadOptionError, Command, Option, read_options
 from chat.errors import NotSent
@@ -16,8 +17,9 @@ from handlers.reply import explain, live_reply, quotes, registered
 from handlers.services import ImageModel, Outcome, Services
 from messengers.base import Chat, MessengerError, PlaceGone, Refused, SlowDown
 from messengers.budget import Priority
+from messengers.live_reply import uninterrupted
 from providers.base import ImageRequest
-from storage.base import Amount, Turn
+from storage.base import Amount, Turn, insist
 from texts import Language
 
 SIZES = {"1:1": (1024, 1024), "16:9": (800, 512), "9:16": (512, 800)}  # pixels
@@ -70,11 +72,14 @@ class _Drawing:
             yield Replaced(language.say("image.progress", number=number + 1, count=self.count))
             seed = None if self.request.seed is None else self.request.seed + number
             image = await self.model.provider.draw(replace(self.request, seed=seed))
-            await send(chat, image, self.request.prompt, reply=quotes(self.turn.incoming))
-            await self.services.store.drew(self.turn.id)
-            self.drawn += 1
+            await patiently(chat, partial(self._show, chat, image))
         yield Replaced(self._done(language))
         yield Completed()
+
+    async def _show(self, chat: Chat, image: Image) -> None:
+        await chat.send_image(image, self.request.prompt, reply=quotes(self.turn.incoming))
+        self.drawn += 1
+        await insist(partial(self.services.store.drew, self.turn.id))  # not counted, it would be drawn again
 
     def _done(self, language: Language) -> str:
         request = self.request
@@ -90,13 +95,15 @@ async def handle(turn: Turn, services: Services) -> Outcome:
         drawing = _read(turn, asked, services, language)
     except _WrongError as wrong:
         return Outcome(Final("", wrong.sentence), turn.reply)
-    refusal = await quotas.refusal(services, asked, "images", drawing.count - turn.drawn)
+    # What was begun before a restart goes on.
+    refusal = "" if turn.drawn else await quotas.refusal(services, asked, "images", drawing.count)
     if refusal:
         return Outcome(Final("", refusal), turn.reply)
     live = live_reply(turn, services)
     with registered(turn, live, services):
         shown = await live.show(drawing.stream())
-    spent = services.spent(asked, Amount(images=drawing.drawn)) if drawing.drawn else None
+    drawn = turn.drawn + drawing.drawn  # those of an earlier run weren't counted yet: it never came to this
+    spent = services.spent(asked, Amount(images=drawn)) if drawn else None
     if shown.gone:
         return Outcome(None, shown.state, spent=spent)
     if shown.failure:
@@ -117,6 +124,8 @@ def _read(turn: Turn, asked: Invoked, services: Services, language: Language) ->
         raise _WrongError(language.say("image.bad_option", name=bad.name, options=options)) from None
     if not prompt:
         raise _WrongError(language.say("image.no_prompt"))
+    if len(prompt) > (limit := services.limits.input_characters):
+        raise _WrongError(language.say("reply.too_long", length=len(prompt), limit=limit))
     model = _model(values.get("model", ""), services, language)
     count = int(values.get("count", "1"))
     if not 1 <= count <= MOST:
@@ -129,7 +138,8 @@ def _read(turn: Turn, asked: Invoked, services: Services, language: Language) ->
 
 
 def _model(name: str, services: Services, language: Language) -> ImageModel:
-    found = services.image_models.get(name) if name else next(iter(services.image_models.values()))
+    models = services.image_models.values()
+    found = next((model for model in models if not name or model.name.lower() == name.lower()), None)
     if found is None:
         names = ", ".join(f"`{each}`" for each in services.image_models)
         raise _WrongError(language.say("model.unknown", name=name.replace("`", ""), names=names))
@@ -145,12 +155,15 @@ def _size(values: dict[str, str], language: Language) -> tuple[int, int]:
     return width, height
 
 
-async def send(chat: Chat, image: Image, caption: str, *, reply: bool) -> None:
-    """Send a picture, with patience. Raises `NotSent` where the messenger won't take it."""
+async def patiently(chat: Chat, show: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Show a picture, and again where that fails. Raises `NotSent` where the messenger won't take it.
+
+    Once begun, a call is never interrupted: a picture that is there must be counted, also when somebody stops here.
+    """
     for attempt in range(SEND_ATTEMPTS):
         await chat.budget.permit(Priority.FIRST)
         try:
-            await chat.send_image(image, caption, reply=reply)
+            await uninterrupted(show())
         except SlowDown as refusal:
             chat.budget.slow_down(refusal.retry_after)
         except (Refused, PlaceGone) as refusal:

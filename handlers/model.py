@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
 
 from chat.buttons import Action, Button
 from chat.commands import Command, Option
@@ -31,27 +30,25 @@ async def handle(turn: Turn, services: Services) -> Outcome:
     if not found:
         names = ", ".join(f"`{each}`" for each in services.models)
         return Outcome(Final("", language.say("model.unknown", name=name.replace("`", ""), names=names)), turn.reply)
-    await _choose(found[0], asked.address.conversation, services)
+    await services.store.choose(asked.address.conversation, model=found[0].name)
     return Outcome(Final(language.say("model.chosen", model=found[0].name)), turn.reply)
 
 
 async def press(turn: Turn, pressed: Pressed, services: Services) -> Outcome:
     """A button of the list: choose a model (`model`), or turn the page (`models`). The list shows the change."""
+    await services.bot.delivered(pressed.address)  # the buttons are there before the list's turn is over
     listed = await services.store.turn(pressed.action.target)
     if listed is None or listed.state not in {"done", "dead"} or not services.may_command(pressed, listed.incoming):
+        return Outcome()
+    if not (isinstance(listed.incoming, Invoked) and listed.incoming.command == COMMAND.name):
         return Outcome()
     page = pressed.action.argument if pressed.action.verb == "models" else None
     if pressed.action.verb == "model":
         found = [model for model in services.models.values() if model_id(model.name) == pressed.action.argument]
         if found:
-            await _choose(found[0], listed.incoming.address.conversation, services)
+            await services.store.choose(listed.incoming.address.conversation, model=found[0].name)
     language = services.language(listed.incoming)
     return Outcome(await _list(listed, services, language, page=page), listed.reply)
-
-
-async def _choose(model: Model, conversation: str, services: Services) -> None:
-    choices = await services.store.choices(conversation)
-    await services.store.choose(conversation, replace(choices, model=model.name))
 
 
 async def _list(turn: Turn, services: Services, language: Language, page: int | None) -> Final:

@@ -38,7 +38,8 @@ async def understand(said: Said, model: Model, services: Services) -> Question:
     chat = services.bot.open_chat(said.address)
     limit = services.limits.input_characters
     documents = [await _document(each, chat, limit, language) for each in said.documents]
-    text = "\n\n".join(part for part in (*map(_quoted, said.quotes), _spoken(said), *documents) if part)
+    quotes = [_quoted(quote, limit) for quote in said.quotes]
+    text = "\n\n".join(part for part in (*quotes, _spoken(said), *documents) if part)
     if len(text) > limit:
         raise CantAskError(language.say("reply.too_long", length=len(text), limit=limit))
     images = tuple([await _image(each, chat, language) for each in said.images[:MOST_IMAGES]])
@@ -49,10 +50,16 @@ async def understand(said: Said, model: Model, services: Services) -> Question:
 def _check_kind(said: Said, model: Model, language: Language) -> None:
     if said.images and not (model.settings.vision and model.provider.capabilities.vision):
         raise CantAskError(language.say("question.no_vision", model=model.name))
-    if said.other and not said.text.strip():
+    if said.other and not _is_about_something(said):
         key = f"question.kind.{said.other}"
         known = key if key in language.sentences else "question.kind.other"
         raise CantAskError(language.say("question.cant_use", kind=language.say(known)))
+
+
+def _is_about_something(said: Said) -> bool:
+    """Whether there is something to answer beside what can't be used: words, also forwarded ones, pictures, files."""
+    forwarded = any(quote.kind == "forward" for quote in said.quotes)
+    return bool(said.text.strip() or forwarded or said.images or said.documents)
 
 
 def _spoken(said: Said) -> str:
@@ -62,21 +69,25 @@ def _spoken(said: Said) -> str:
     return f"{said.sender.name}: {said.text}"
 
 
-def _quoted(quote: Quote) -> str:
-    """A quote as Markdown quotes, with where it is from. In English: it is for the model."""
+def _quoted(quote: Quote, limit: int) -> str:
+    """A quote as Markdown quotes, with where it is from. In English: it is for the model.
+
+    What is answered is cut, so that it leaves room for the question; what is forwarded is the question.
+    """
     origin = {"reply": "In reply to", "quote": "Quoted from", "forward": "Forwarded from"}[quote.kind]
-    lines = quote.text[:LONGEST_QUOTE].splitlines()
+    longest = None if quote.kind == "forward" else min(LONGEST_QUOTE, limit // 2)
+    lines = quote.text[:longest].splitlines()
     return "\n".join([f"> {origin} {quote.author or 'somebody'}:", *(f"> {line}" for line in lines)])
 
 
 async def _document(document: Attachment, chat: Chat, limit: int, language: Language) -> str:
     if document.size > limit * BYTES_PER_CHARACTER:
-        raise CantAskError(language.say("question.too_large", name=document.name, limit=limit))
+        raise CantAskError(language.say("question.too_large", name=_called(document), limit=limit))
     if not is_text(document.media_type, document.name):
-        raise CantAskError(language.say("question.not_text", name=document.name))
+        raise CantAskError(language.say("question.not_text", name=_called(document)))
     text = decode(await _fetched(document, chat, language))
     if text is None:
-        raise CantAskError(language.say("question.not_text", name=document.name))
+        raise CantAskError(language.say("question.not_text", name=_called(document)))
     fence = "`" * max(3, 1 + _longest_run(text, "`"))
     return f"File {document.name or 'without a name'}:\n{fence}\n{text}\n{fence}"
 
@@ -91,7 +102,12 @@ async def _fetched(attachment: Attachment, chat: Chat, language: Language) -> by
     try:
         return await chat.fetch(attachment)
     except MessengerError as failure:
-        raise CantAskError(language.say("question.not_fetched", name=attachment.name)) from failure
+        raise CantAskError(language.say("question.not_fetched", name=_called(attachment))) from failure
+
+
+def _called(attachment: Attachment) -> str:
+    """What to call a file in a sentence; photos, for one, have no name."""
+    return attachment.name or attachment.media_type or "?"
 
 
 def _longest_run(text: str, character: str) -> int:

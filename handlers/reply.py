@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from chat.buttons import Action, Button
-from chat.errors import BotError
+from chat.errors import BotError, ProviderError
 from chat.incoming import Incoming, Said
 from chat.messages import Message
 from chat.replies import Final, ReplyState
@@ -14,7 +14,7 @@ from handlers import quotas
 from handlers.fitting import fit
 from handlers.prompt import system_prompt
 from handlers.question import CantAskError, Question, understand
-from handlers.services import Model, Outcome, Running, Services
+from handlers.services import Model, Outcome, Running, Services, Stoppable
 from messengers.live_reply import LiveReply, Shown
 from providers.base import ReplyRequest, Status
 from storage.base import Amount, Turn
@@ -36,7 +36,8 @@ async def answer(turn: Turn, said: Said, services: Services) -> Outcome:
         except CantAskError as reason:
             return Outcome(Final("", reason.sentence), turn.reply)
         request = await _request(turn, question, model, services)
-        shown = await live.show(model.provider.stream_reply(request, partial(_log_status, turn.id)))
+        status = partial(_tell, turn, live, services.language(said))
+        shown = await live.show(model.provider.stream_reply(request, status))
     _note_trouble(model, shown, services)
     return _outcome(turn, question, shown, services)
 
@@ -63,9 +64,9 @@ def live_reply(turn: Turn, services: Services) -> LiveReply:
 
 
 @contextmanager
-def registered(turn: Turn, live: LiveReply, services: Services) -> Iterator[None]:
+def registered(turn: Turn, live: Stoppable, services: Services) -> Iterator[None]:
     """While inside, the reply can be found and stopped."""
-    services.bot.running[turn.id] = Running(turn.id, turn.incoming, live)
+    services.bot.running[turn.id] = Running(turn.incoming, live)
     try:
         yield
     finally:
@@ -77,15 +78,17 @@ def quotes(asked: Incoming) -> bool:
     return not asked.address.private
 
 
-def _log_status(turn: int, status: Status) -> None:
-    log.info("turn %d: %s %s", turn, status.key, dict(status.arguments))
+def _tell(turn: Turn, live: LiveReply, language: Language, status: Status) -> None:
+    """Say why there is no answer yet: queued, loading, tried again."""
+    log.info("turn %d: %s %s", turn.id, status.key, dict(status.arguments))
+    live.tell(language.say(status.key, **status.arguments))
 
 
 def _note_trouble(model: Model, shown: Shown, services: Services) -> None:
     """Remember for /model which models don't work at the moment."""
-    if shown.failure:
+    if isinstance(shown.failure, ProviderError):
         services.bot.trouble[model.name] = shown.failure.key.removeprefix("error.")
-    else:
+    elif not shown.failure and shown.end != "stopped":
         services.bot.trouble.pop(model.name, None)
 
 
@@ -106,7 +109,7 @@ def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -
             final = Final(text)
         case "done":
             final = Final("", language.say("reply.empty"), (retry_button(turn, language),))
-            return Outcome(final, shown.state, failed=True, spent=spent, settled=shown.settled)
+            return Outcome(final, shown.state, failed=True, settled=shown.settled)
         case reason:
             final = Final(text, language.say(f"reply.{reason}"))
     return Outcome(final, shown.state, exchange, spent=spent, settled=shown.settled)

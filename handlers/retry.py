@@ -6,12 +6,13 @@ from chat.replies import Final
 from handlers.services import Outcome, Services
 from storage.base import Turn
 
-COMMAND = Command("retry")
+COMMAND = Command("retry", "turn")
 
 
 async def handle(turn: Turn, services: Services) -> Outcome:
     """Ask the newest question of the conversation again, with a new message for the answer."""
-    asked = await services.store.latest(turn.incoming.address.conversation)
+    await services.bot.delivered(turn.incoming.address)  # the newest answer may be on its way still
+    asked = await services.store.latest(turn.incoming.address.conversation, before=turn.id)
     if asked is None or not services.may_command(turn.incoming, asked.incoming):
         return Outcome(Final("", services.language(turn.incoming).say("retry.nothing")), turn.reply)
     return Outcome(again=await services.store.reopen(asked.id, fresh=True))

@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from chat.incoming import Address, Incoming
@@ -12,7 +13,7 @@ from chat.replies import Final, ReplyState
 from handlers.access import Access
 from handlers.settings import ImageModelSettings, LimitsSettings, ModelSettings
 from messengers.base import Chat
-from messengers.live_reply import LiveReply, Settled
+from messengers.live_reply import Settled
 from providers.base import ImageProvider, Provider
 from storage.base import Amount, Spent, Store, Turn
 from texts import Language, Texts
@@ -49,13 +50,20 @@ class Outcome:
     settled: Settled | None = None  # see `messengers.live_reply.Shown`
 
 
+class Stoppable(Protocol):
+    """What /stop and the Stop button end."""
+
+    def stop(self) -> None:
+        """End it here."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A reply that is being made."""
+    """A reply that is being made, or prepared."""
 
-    turn: int
     incoming: Incoming
-    live: LiveReply
+    live: Stoppable
 
 
 @dataclass(frozen=True, slots=True)

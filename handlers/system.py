@@ -1,7 +1,5 @@
 """/system: the instructions that the model gets in this conversation. For its owner, and admins."""
 
-from dataclasses import replace
-
 from chat.commands import Command, Option
 from chat.incoming import Invoked
 from chat.replies import Final
@@ -24,8 +22,7 @@ async def handle(turn: Turn, services: Services) -> Outcome:
         limit = services.limits.input_characters
         return Outcome(Final("", say("reply.too_long", length=len(text), limit=limit)), turn.reply)
     prompt = "" if text.lower() == RESET else services.prompts.get(text, text)
-    choices = await services.store.choices(conversation)
-    await services.store.choose(conversation, replace(choices, system_prompt=prompt))
+    await services.store.choose(conversation, system_prompt=prompt)
     key = "system.reset" if not prompt else "system.preset" if text in services.prompts else "system.set"
     return Outcome(Final(say(key, name=text)), turn.reply)
 

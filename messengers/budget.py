@@ -8,7 +8,8 @@ import asyncio
 import heapq
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -52,6 +53,7 @@ class Bucket:
         self._rate = rate
         self._share = 1.0
         self._tokens = rate.burst
+        self._held = 0  # permits that were taken here, and whose calls wait for the token's
         self._updated = 0.0
         self._blocked_until = 0.0
         self._waiting: list[tuple[Priority, int, asyncio.Future[None]]] = []
@@ -71,6 +73,16 @@ class Bucket:
             else:
                 self._grant()
             raise
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While inside, a permit that was taken is not used yet: what comes back meanwhile leaves room for it."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._refill()
+            self._held -= 1
 
     def give_back(self) -> None:
         """Return a permit that wasn't used."""
@@ -99,7 +111,9 @@ class Bucket:
         now = asyncio.get_running_loop().time()
         since = max(self._updated, self._blocked_until)
         if now > since:
-            self._tokens = min(self._rate.burst, self._tokens + (now - since) * self._rate.per_second * self._share)
+            most = max(0.0, self._rate.burst - self._held)
+            back = (now - since) * self._rate.per_second * self._share
+            self._tokens = max(self._tokens, min(most, self._tokens + back))
         self._updated = now
 
     def _seconds_until(self, priority: Priority) -> float:
@@ -149,7 +163,8 @@ class PlaceBudget:
         while True:
             await self.bucket.take(priority)
             try:
-                await self._overall.take(priority)
+                with self.bucket.held():
+                    await self._overall.take(priority)
             except asyncio.CancelledError:
                 self.bucket.give_back()
                 raise

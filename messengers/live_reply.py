@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 MAX_CHARACTERS = 200_000  # an endless answer ends here, as if the model's limit of tokens had cut it
 CHECKPOINT_SECONDS = 1.0
+STATUS_AFTER_SECONDS = 2.0  # what is over sooner needs no words
 TYPING_AFTER_SECONDS = 0.3  # a model that answers at once needs no "typing …", which costs a permit
 PAUSE_SECONDS = 0.35  # between two edits where the budget would allow more: nobody reads faster
 PAUSE_AFTER_FAILURE_SECONDS = 2.0
@@ -71,12 +72,14 @@ class LiveReply:
         self._layout = Layout(chat)
         self._earlier = state.text if state else ""  # shown by an earlier run, until there is something new
         self._text = ""
+        self._status = ""
         self._usage: Usage | None = None
         self._changed = asyncio.Event()
         self._reader: asyncio.Task[EndReason] | None = None
         self._helpers: list[asyncio.Task[None]] = []
         self._stopped = False
         self._gone = False
+        self._showing = False  # text, and not only a status
         self._calling = False
         self._closing = False
 
@@ -85,6 +88,11 @@ class LiveReply:
         self._stopped = True
         if self._reader:
             self._reader.cancel()
+
+    def tell(self, status: str) -> None:
+        """Why there is no text yet, as a sentence: shown in its place if it takes a while. The latest wins."""
+        self._status = status
+        asyncio.get_running_loop().call_later(STATUS_AFTER_SECONDS, self._changed.set)
 
     async def show(self, stream: Stream) -> Shown:
         """Read the answer to its end while showing it. Raises only `CancelledError`, and what is a fault of ours.
@@ -144,7 +152,7 @@ class LiveReply:
             await self._may_begin()
         while not self._closing:
             await self._changed.wait()
-            await self._chat.budget.permit(Priority.INTERIM if self._screen.parts else Priority.FIRST)
+            await self._chat.budget.permit(Priority.INTERIM if self._showing else Priority.FIRST)
             pause = await self._call()
             if not self._closing:
                 await asyncio.sleep(pause)
@@ -154,7 +162,7 @@ class LiveReply:
         self._changed.clear()  # set again by whatever arrives from here on
         self._calling = True
         known = self._screen.parts
-        wanted = self._layout.pages(self._text, self._buttons, final=False)
+        wanted = self._layout.pages(self._text or self._earlier or self._status, self._buttons, final=False)
         try:
             await self._screen.step(wanted)
         except SlowDown as refusal:
@@ -173,6 +181,7 @@ class LiveReply:
             self._calling = False
             if self._screen.parts != known:
                 await self._remember()
+        self._showing = bool(self._text)
         if self._screen.differs(wanted):
             self._changed.set()
         return PAUSE_SECONDS

@@ -10,6 +10,16 @@ WAIT_SECONDS = 1.0  # for the next part, before the parts that are there are ans
 APART_SECONDS = 5.0  # two messages further apart than that are two
 
 
+class Gathering:
+    """The wait for further parts; it can be stopped, as the answer could."""
+
+    stopped = False
+
+    def stop(self) -> None:
+        """Don't answer this."""
+        self.stopped = True
+
+
 def may_continue(turn: Turn) -> bool:
     """Whether a further part may be on its way."""
     return isinstance(turn.incoming, Said) and (turn.incoming.unfinished or bool(turn.incoming.album))

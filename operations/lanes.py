@@ -32,6 +32,11 @@ class Lanes:
         """Turns that wait behind the running one."""
         return max(0, len(self._lanes.get(conversation, ())) - 1)
 
+    def last(self, conversation: str) -> Turn | None:
+        """The turn at the end of the lane."""
+        lane = self._lanes.get(conversation)
+        return lane[-1] if lane else None
+
     def take_next(self, conversation: str, wanted: Callable[[Turn], bool]) -> Turn | None:
         """Take the turn behind the running one out of the lane, if it is wanted."""
         lane = self._lanes.get(conversation, deque())

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
@@ -9,11 +10,11 @@ from functools import partial
 
 from chat.incoming import Incoming, Said, Unreadable
 from chat.replies import Final
-from handlers import attempt, kind_of
-from handlers.reply import quotes
+from handlers import attempt, interrupts, kind_of
+from handlers.reply import quotes, registered
 from handlers.services import Outcome, Services
 from handlers.stop import stop_all
-from operations.joining import WAIT_SECONDS, continues, joined, may_continue
+from operations.joining import WAIT_SECONDS, Gathering, continues, joined, may_continue
 from operations.lanes import Lanes
 from operations.outbox import Letter, Outbox
 from operations.strangers import Strangers
@@ -32,7 +33,8 @@ class Reception:
         self._unused = asyncio.Condition()
         self._outbox = outbox
         self._tasks = tasks
-        self._lanes = Lanes(self._run, tasks)
+        self._lanes = Lanes(self._run_in_lane, tasks)
+        self._at_once: dict[str, dict[int, asyncio.Event]] = {}  # conversation → turns that run beside its lane
         self._strangers = Strangers()
         self._closed = False
 
@@ -81,29 +83,59 @@ class Reception:
             return
         match kind_of(turn.incoming):
             case "control":
-                self._tasks.start(self._run(turn), f"turn {turn.id}")
-            case "barrier":
-                stop_all(turn.incoming, self._services)
-                self._lanes.add(turn)
-            case "turn":
+                conversation = turn.incoming.address.conversation
+                self._at_once.setdefault(conversation, {})[turn.id] = asyncio.Event()
+                self._tasks.start(self._run_at_once(turn), f"turn {turn.id}")
+            case "barrier" | "turn":
+                if interrupts(turn, self._services):
+                    stop_all(turn.incoming, self._services)
                 self._lanes.add(turn)
 
     def _is_one_too_many(self, turn: Turn) -> bool:
-        waiting = self._lanes.waiting(turn.incoming.address.conversation)
-        return kind_of(turn.incoming) == "turn" and waiting >= self._services.limits.waiting_per_chat
+        conversation = turn.incoming.address.conversation
+        if (
+            kind_of(turn.incoming) != "turn"
+            or self._lanes.waiting(conversation) < self._services.limits.waiting_per_chat
+        ):
+            return False
+        last = self._lanes.last(conversation)
+        return last is None or not continues(last, turn)  # the rest of an album or a paste is no further message
 
     async def _refuse(self, turn: Turn) -> None:
         waiting = self._lanes.waiting(turn.incoming.address.conversation)
         sentence = self._services.language(turn.incoming).say("reply.waiting", count=waiting)
         await self._conclude(turn, Outcome(Final("", sentence)))
 
+    async def _run_at_once(self, turn: Turn) -> None:
+        conversation = turn.incoming.address.conversation
+        try:
+            await self._run(turn)
+        finally:
+            self._at_once[conversation].pop(turn.id).set()
+            if not self._at_once[conversation]:
+                del self._at_once[conversation]
+
+    async def _run_in_lane(self, turn: Turn) -> None:
+        """What came before it and runs at once is done first: a model that was chosen counts for the next question."""
+        for number, done in list(self._at_once.get(turn.incoming.address.conversation, {}).items()):
+            if number < turn.id:
+                await done.wait()
+        await self._run(turn)
+
     async def _run(self, turn: Turn) -> None:
         services = self._services
         self._users[id(services)] += 1
         try:
-            turn = await self._whole(turn)
+            gathering = Gathering()
+            if may_continue(turn):
+                with registered(turn, gathering, services):
+                    turn = await self._whole(turn)
             await insist(partial(services.store.begin, turn.id))
-            await self._conclude(turn, await attempt(turn, services))
+            if gathering.stopped:
+                outcome = Outcome(Final("", services.language(turn.incoming).say("reply.stopped")), turn.reply)
+            else:
+                outcome = await attempt(turn, services)
+            await self._conclude(turn, outcome)
         finally:
             self._users[id(services)] -= 1
             async with self._unused:
@@ -116,7 +148,7 @@ class Reception:
             conversation = turn.incoming.address.conversation
             more = self._lanes.take_next(conversation, partial(continues, parts[-1]))
             if more is None:
-                await asyncio.sleep(WAIT_SECONDS)
+                await asyncio.sleep(max(0.0, parts[-1].received_at + WAIT_SECONDS - time.time()))
                 more = self._lanes.take_next(conversation, partial(continues, parts[-1]))
             if more is None:
                 break

@@ -141,8 +141,8 @@ class Store(Protocol):
         """
         ...
 
-    async def latest(self, conversation: str) -> Turn | None:
-        """The newest turn of a conversation in which something was said or drawn, and that is finished."""
+    async def latest(self, conversation: str, before: int) -> Turn | None:
+        """The newest turn before that one in which something was said or drawn, since the conversation began anew."""
         ...
 
     async def join(self, turn: int, joined: Incoming, others: Sequence[int]) -> None:
@@ -161,16 +161,16 @@ class Store(Protocol):
         """What is chosen for a conversation."""
         ...
 
-    async def choose(self, conversation: str, choices: Choices) -> None:
-        """Remember what is chosen."""
+    async def choose(self, conversation: str, *, model: str | None = None, system_prompt: str | None = None) -> None:
+        """Remember what is chosen; None leaves it as it is, an empty text means the config's."""
         ...
 
     async def used(self, day: str, who: str = "") -> Amount:
         """What somebody used on a day; without `who`, all together."""
         ...
 
-    async def forget(self, conversation: str, but: int) -> None:
-        """Delete all that is stored of a conversation, except for the turn that asks for it."""
+    async def forget(self, conversation: str, before: int) -> None:
+        """Delete all that is stored of a conversation, up to the turn that asks for it."""
         ...
 
     async def forget_usage(self, who: str, before: str) -> None:

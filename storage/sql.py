@@ -133,13 +133,14 @@ def reopen(connection: Connection, number: int, *, fresh: bool = False) -> Turn 
     return turn(connection, number)
 
 
-def latest(connection: Connection, conversation: str) -> Turn | None:
-    """The newest finished turn that can be asked again."""
+def latest(connection: Connection, conversation: str, before: int) -> Turn | None:
+    """The newest turn before that one that can be asked again."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM turns WHERE conversation = ? AND state IN ('done', 'dead')"
+        f"SELECT {_COLUMNS} FROM turns WHERE conversation = :conversation AND id < :before AND part_of IS NULL"
+        " AND id > coalesce((SELECT begins_after FROM conversations WHERE conversation = :conversation), 0)"
         " AND (json_extract(incoming, '$.kind') = 'said' OR json_extract(incoming, '$.command') = 'image')"
         " ORDER BY id DESC LIMIT 1",
-        (conversation,),
+        {"conversation": conversation, "before": before},
     ).fetchone()
     return _to_turn(row) if row else None
 
@@ -149,6 +150,7 @@ def join(connection: Connection, number: int, joined: Incoming, others: Sequence
     _update(connection, number, "incoming = ?", codec.dump_incoming(joined))
     for other in others:
         finish(connection, other, (), dead=False)
+        _update(connection, other, "part_of = ?", number)
 
 
 def history(connection: Connection, conversation: str, before: int) -> list[Message]:
@@ -179,12 +181,14 @@ def choices(connection: Connection, conversation: str) -> Choices:
     return Choices(*row) if row else Choices()
 
 
-def choose(connection: Connection, conversation: str, chosen: Choices) -> None:
-    """Remember what is chosen."""
+def choose(connection: Connection, conversation: str, *, model: str | None, system_prompt: str | None) -> None:
+    """Remember what is chosen; None leaves it as it is."""
+    connection.execute("INSERT INTO conversations (conversation) VALUES (?) ON CONFLICT DO NOTHING", (conversation,))
+    prompt = system_prompt if system_prompt is None else codec.storable(system_prompt)
     connection.execute(
-        "INSERT INTO conversations (conversation, model, system_prompt) VALUES (?, ?, ?) ON CONFLICT (conversation)"
-        " DO UPDATE SET model = excluded.model, system_prompt = excluded.system_prompt",
-        (conversation, chosen.model, codec.storable(chosen.system_prompt)),
+        "UPDATE conversations SET model = coalesce(?, model), system_prompt = coalesce(?, system_prompt)"
+        " WHERE conversation = ?",
+        (model, prompt, conversation),
     )
 
 
@@ -198,11 +202,11 @@ def used(connection: Connection, day: str, who: str) -> Amount:
     return Amount(*row)
 
 
-def forget(connection: Connection, conversation: str, but: int) -> None:
-    """Delete all of a conversation except for that turn."""
+def forget(connection: Connection, conversation: str, before: int) -> None:
+    """Delete all of a conversation before that turn; what came after it still waits for its answer."""
     for table in ("history", "conversations"):
         connection.execute(f"DELETE FROM {table} WHERE conversation = ?", (conversation,))
-    connection.execute("DELETE FROM turns WHERE conversation = ? AND id <> ?", (conversation, but))
+    connection.execute("DELETE FROM turns WHERE conversation = ? AND id < ?", (conversation, before))
 
 
 def forget_usage(connection: Connection, who: str, before: str) -> None:

@@ -112,9 +112,9 @@ class SqliteStore:
         """See `Store.reopen`."""
         return await self._call(lambda connection: sql.reopen(connection, turn, fresh=fresh))
 
-    async def latest(self, conversation: str) -> Turn | None:
+    async def latest(self, conversation: str, before: int) -> Turn | None:
         """See `Store.latest`."""
-        return await self._call(lambda connection: sql.latest(connection, conversation))
+        return await self._call(lambda connection: sql.latest(connection, conversation, before))
 
     async def join(self, turn: int, joined: Incoming, others: Sequence[int]) -> None:
         """See `Store.join`."""
@@ -132,17 +132,18 @@ class SqliteStore:
         """See `Store.choices`."""
         return await self._call(lambda connection: sql.choices(connection, conversation))
 
-    async def choose(self, conversation: str, choices: Choices) -> None:
+    async def choose(self, conversation: str, *, model: str | None = None, system_prompt: str | None = None) -> None:
         """See `Store.choose`."""
-        await self._call(lambda connection: sql.choose(connection, conversation, choices))
+        chosen = partial(sql.choose, model=model, system_prompt=system_prompt)
+        await self._call(lambda connection: chosen(connection, conversation))
 
     async def used(self, day: str, who: str = "") -> Amount:
         """See `Store.used`."""
         return await self._call(lambda connection: sql.used(connection, day, who))
 
-    async def forget(self, conversation: str, but: int) -> None:
+    async def forget(self, conversation: str, before: int) -> None:
         """See `Store.forget`."""
-        await self._call(lambda connection: sql.forget(connection, conversation, but))
+        await self._call(lambda connection: sql.forget(connection, conversation, before))
 
     async def forget_usage(self, who: str, before: str) -> None:
         """See `Store.forget_usage`."""

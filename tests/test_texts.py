@@ -12,7 +12,7 @@ from chat.commands import Command
 from chat.errors import BotError, ProviderError
 from chat.events import EndReason
 from handlers import COMMANDS
-from texts import LOCALES, Texts, flatten
+from texts import LOCALES, Texts, flatten, plural
 
 TEXTS = Texts.load("en")
 EN, RU = TEXTS.languages["en"], TEXTS.languages["ru"]
@@ -61,6 +61,69 @@ def test_a_sentence_with_a_number_can_be_said_of_every_number_in_both_languages(
     assert len({re.sub(r"\d+", "", form) for form in forms}) == 3, "сообщение, сообщения, сообщений"
     assert RU.say("reply.waiting", count=11) == forms[2].replace("5", "11")
     assert RU.say("reply.waiting", count=21) == forms[0].replace("1", "21")
+
+
+# Unicode CLDR's rules for whole numbers: https://www.unicode.org/cldr/charts/latest/supplemental/language_plural_rules.html
+@pytest.mark.parametrize(
+    ("form", "numbers"),
+    [
+        ("one", (1, 21, 31, 41, 51, 61, 71, 81, 91, 101, 121, 1001, 1_000_021)),
+        ("few", (2, 3, 4, 22, 23, 24, 32, 33, 34, 102, 104, 122, 1002, 1_000_024)),
+        ("many", (0, *range(5, 21), 25, 30, 35, 100, 105, 111, 112, 113, 114, 119, 120, 211, 1000, 1011, 1_000_014)),
+    ],
+)
+def test_russian_numbers_take_the_forms_that_cldr_gives_them(form: str, numbers: tuple[int, ...]) -> None:
+    assert {plural("ru", number) for number in numbers} == {form}
+
+
+def test_english_and_every_other_language_have_one_and_many() -> None:
+    for code in ("en", "de", ""):
+        assert [plural(code, number) for number in (0, 1, 2, 5, 11, 21, 101)] == ["many", "one", *["many"] * 5]
+
+
+def forms_of(sentences: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The sentences with plural forms: key → form → sentence."""
+    counted: dict[str, dict[str, str]] = {}
+    for key, sentence in sentences.items():
+        name, _, form = key.rpartition(".")
+        if form in {"one", "few", "many"}:
+            counted.setdefault(name, {})[form] = sentence
+    return counted
+
+
+def test_a_counted_sentence_has_just_the_forms_that_its_language_uses() -> None:
+    for language, wanted in ((EN, {"one", "many"}), (RU, {"one", "few", "many"})):
+        assert {plural(language.code, number) for number in range(200)} == wanted
+        forms = {key: set(sentences) for key, sentences in forms_of(language.sentences).items()}
+        assert forms == dict.fromkeys(forms_of(EN.sentences), wanted)
+
+
+def test_every_form_of_a_counted_sentence_has_the_same_placeholders_and_the_number_among_them() -> None:
+    for language in (EN, RU):
+        for key, forms in forms_of(language.sentences).items():
+            wanted = placeholders(forms_of(EN.sentences)[key]["many"])
+            assert "count" in wanted
+            assert {form: placeholders(sentence) for form, sentence in forms.items()} == dict.fromkeys(forms, wanted)
+
+
+def test_a_sentence_that_isnt_counted_may_hold_a_count_and_takes_its_values_as_they_are() -> None:
+    for language in (EN, RU):
+        assert "3" in language.say("image.progress", number=2, count=3)
+        assert "{count}" not in language.say("image.progress", number=2, count=3)
+
+
+def test_every_option_of_every_command_has_words_in_both_languages_and_no_words_are_left_over() -> None:
+    wanted = {f"option.{command.name}.{option.name}" for command in COMMANDS for option in command.options}
+    for language in (EN, RU):
+        assert {key for key in language.sentences if key.startswith("option.")} == wanted
+        assert {key for key in language.sentences if key.startswith("command.")} == {
+            f"command.{command.name}" for command in COMMANDS
+        }
+
+
+def test_russian_is_russian() -> None:
+    latin_alone = [key for key, text in RU.sentences.items() if not re.search("[А-Яа-яё]", text)]
+    assert [key for key in latin_alone if EN.sentences.get(key) != RU.sentences[key]] == []
 
 
 def test_every_failure_of_a_provider_has_words_for_the_list_of_models() -> None:

@@ -31,7 +31,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 # Telegram's FAQ: about one message a second in a chat with short bursts, 20 a minute in a group, about 30 a second for
 # a token; edits count like sends. Burst and rate together stay below 20 in any minute, and below 30 in any second.
-PRIVATE = Rate(burst=4, per_second=1.0)
+PRIVATE = Rate(burst=4, per_second=0.95)  # a little less: the network may push calls together
 GROUP = Rate(burst=4, per_second=15 / 60)
 TOKEN = Rate(burst=4, per_second=25, reserve=1)
 

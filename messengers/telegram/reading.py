@@ -71,7 +71,8 @@ class Reader:
             album=message.media_group_id or "",
             unfinished=_is_unfinished(message),
         )
-        return said if text.strip() or said.quotes or said.images or said.documents or said.other else None
+        told = said.other and said.address.private  # in a group a voice message that nobody can use is met with silence
+        return said if text.strip() or said.quotes or said.images or said.documents or told else None
 
     def _is_meant(self, message: Message, contents: Contents) -> bool:
         """In a group: it is addressed to the bot, or belongs to what is."""

@@ -1,4 +1,5 @@
--- What is chosen for a conversation, and what people used on a day. `drawn`: pictures of a turn that were sent already.
+-- What is chosen for a conversation, and what people used on a day. `drawn`: pictures of a turn that were sent already;
+-- `part_of`: the turn that this one was put together with.
 CREATE TABLE conversations (
     conversation TEXT PRIMARY KEY,
     begins_after INTEGER NOT NULL DEFAULT 0,
@@ -15,3 +16,4 @@ CREATE TABLE usage (
     PRIMARY KEY (day, who)
 );
 ALTER TABLE turns ADD COLUMN drawn INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE turns ADD COLUMN part_of INTEGER;

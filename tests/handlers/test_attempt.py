@@ -102,7 +102,7 @@ def test_leaving_a_place_stops_the_replies_of_all_its_topics_and_no_other() -> N
     scene = Scene()
     lives = [idle_reply() for _ in range(3)]
     for number, address in enumerate([GROUP, TOPIC, PRIVATE]):
-        scene.services.bot.running[number] = Running(number, said("x", address), lives[number])
+        scene.services.bot.running[number] = Running(said("x", address), lives[number])
     assert attempted(scene, Left(Address("telegram", "-100555"), ANNA, "k")) == Outcome()
     assert [live._stopped for live in lives] == [True, True, False]
 

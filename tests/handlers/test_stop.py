@@ -15,7 +15,7 @@ async def stopped(who: Incoming, asked_at: Address = GROUP, asker: Sender = ANNA
     """Whether `who` stops turn 41, asked by `asker`."""
     scene = Scene()
     live = idle_reply()
-    scene.services.bot.running[41] = Running(41, said("x", asked_at, asker), live)
+    scene.services.bot.running[41] = Running(said("x", asked_at, asker), live)
     assert await attempt(await scene.receive(who), scene.services) == Outcome(), "nothing is said"
     return live._stopped
 

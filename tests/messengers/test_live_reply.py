@@ -231,6 +231,31 @@ def test_typing_shows_until_there_is_text_and_not_for_a_model_that_answers_at_on
     assert quick.made("typing") == []
 
 
+def test_a_status_is_shown_where_text_takes_a_while_and_the_text_takes_its_place_at_once() -> None:
+    async def tell(reply: Reply) -> None:
+        reply.live.tell("position 3")
+        await asyncio.sleep(5)
+        reply.live.tell("position 1")
+
+    chat = FakeChat(rate=PRIVATE)
+    _, shown = play(chat, [10.0, "text", 20.0, Completed()], then=tell)
+    assert [(round(call.at - 1000), call.text) for call in (*chat.made("send"), *chat.made("edit"))] == [
+        (2, "position 3"),
+        (7, "position 1"),
+        (10, "text"),
+    ]
+    assert shown.state.text == "text"
+
+
+def test_a_status_that_is_over_soon_is_not_shown() -> None:
+    async def tell(reply: Reply) -> None:
+        reply.live.tell("position 1")
+
+    chat = FakeChat()
+    play(chat, [1.0, "text", 20.0, Completed()], then=tell)
+    assert [call.text for call in (*chat.made("send"), *chat.made("edit"))] == ["text"]
+
+
 def test_thinking_is_not_shown_as_the_answer() -> None:
     _, shown = play(FakeChat(), [ReasoningDelta("hmm"), "yes", Completed()])
     assert shown.state.text == "yes"

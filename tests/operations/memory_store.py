@@ -22,7 +22,7 @@ class MemoryStore(SqliteStore):
         super().__init__(Path(":memory:"))
         self.failing: Counter[str] = Counter()
         self.calls: list[str] = []
-        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         migrate(self._connection, MIGRATIONS)
 
     def __del__(self) -> None:

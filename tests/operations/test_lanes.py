@@ -131,3 +131,28 @@ def test_whenever_turns_come_each_conversation_keeps_its_order(arrivals: list[tu
     for address in (PRIVATE, GROUP, TOPIC):
         came = [number for number, (place, _) in enumerate(arrivals) if place is address]
         assert [number for number in log.ended if number in came] == came
+
+
+def test_only_the_turn_behind_the_running_one_can_be_taken_out_and_only_if_it_is_wanted() -> None:
+    taken: list[int | None] = []
+
+    async def work(lanes: Lanes, tasks: Tasks, log: Log) -> None:
+        def take(wanted: bool, address: Address = PRIVATE) -> None:
+            found = lanes.take_next(address.conversation, lambda _: wanted)
+            taken.append(found.id if found else None)
+
+        take(True)
+        lanes.add(turn(1))
+        take(True)  # it runs: it is nobody's next
+        for number in (2, 3, 4):
+            lanes.add(turn(number))
+        take(False)
+        take(True, GROUP)
+        take(True)
+        assert lanes.waiting(PRIVATE.conversation) == 2
+        await asyncio.sleep(1.5)
+        take(True)  # now 3 runs
+        await tasks.idle(100)
+
+    assert play(work).ended == [1, 3]
+    assert taken == [None, None, None, None, 2, 4]

@@ -3,9 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,63 +14,15 @@ from chat.incoming import Address, Incoming, Left, Sender, Unreadable
 from chat.messages import Message
 from chat.replies import Final, ReplyState
 from handlers.access import AccessSettings
-from handlers.settings import LimitsSettings
+from handlers.settings import LimitsSettings, ModelSettings
 from messengers.base import Page, PlaceGone, Unsure
-from operations.outbox import Outbox
-from operations.reception import Reception
-from operations.tasks import Tasks
-from storage.base import TurnState
+from storage.base import Choices
 from storage.sqlite import SqliteStore
 from tests.fakes import Step, words
-from tests.handlers.scene import ANNA, EVE, GROUP, PRIVATE, TOPIC, Scene, invoked, pressed, said
-from tests.virtual_time import run_virtual
+from tests.handlers.scene import ANNA, EVE, GROUP, PRIVATE, TOPIC, Desk, invoked, play, pressed, said
 
 STORY = " ".join(f"word{number}" for number in range(100))
 ADMINS_ONLY = AccessSettings(admins=("telegram:9",))
-
-
-class Desk(Scene):
-    """A scene with a reception and its outbox."""
-
-    def open(self, tasks: Tasks) -> None:
-        self.tasks = tasks
-        self.outbox = Outbox(self.chat, self.store, tasks)
-        services = replace(self.services, bot=replace(self.services.bot, delivered=self.outbox.delivered))
-        self.reception = Reception(services, self.outbox, tasks)
-
-    async def hand_in(self, *incoming: Incoming) -> None:
-        for each in incoming:
-            await self.reception(each)
-
-    async def settle(self) -> None:
-        """Wait until nothing runs; a crash is raised."""
-        assert await self.tasks.idle(100_000)
-        if self.tasks._crash.done():
-            await self.tasks.crash()
-
-    async def keep(self, incoming: Incoming, state: TurnState = "new", **values: Any) -> int:
-        """A turn that an earlier run left."""
-        turn = await self.receive(incoming)
-        self.store.change(turn.id, state, **values)
-        return turn.id
-
-    def states(self) -> list[str]:
-        return [turn.state for turn in self.store.turns.values()]
-
-    def sent(self, address: Address = PRIVATE) -> list[str]:
-        """The messages of a chat as they are now."""
-        return [message.text for message in self.chat(address).messages.values()]
-
-
-def play(desk: Desk, work: Callable[[Desk], Awaitable[None]]) -> Desk:
-    async def whole() -> None:
-        async with Tasks() as tasks:
-            desk.open(tasks)
-            await work(desk)
-            await desk.settle()
-
-    run_virtual(whole())
-    return desk
 
 
 # What comes in
@@ -260,6 +210,267 @@ def test_leaving_ends_the_reply_and_nothing_is_tried_again() -> None:
     desk = play(Desk([*words(STORY), 500.0, Completed()]), work)
     assert desk.states() == ["done", "done"]
     assert sum(bool(call.error) for call in desk.chat(GROUP).calls) <= 2
+
+
+# While a reply streams: the table in docs/architecture.md, as far as it is not about one messenger
+
+
+SLOW: list[Step] = [*words(STORY)[:-1], 500.0, Completed()]
+
+
+def meanwhile(desk: Desk, then: Callable[[Desk], Awaitable[None]], seconds: float = 1.0) -> Desk:
+    """Somebody asks, and `then` happens while the answer streams."""
+
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("story"))
+        await asyncio.sleep(seconds)
+        await then(desk)
+
+    return play(desk, work)
+
+
+@pytest.mark.parametrize("stop", [invoked("stop"), pressed(Action("stop", 1))])
+def test_a_stop_closes_the_models_request_within_a_second_and_what_is_shown_stays_and_is_stored(
+    stop: Incoming,
+) -> None:
+    async def then(desk: Desk) -> None:
+        await desk.hand_in(stop)
+        await asyncio.sleep(0.9)
+        assert desk.provider.streams[0].closed_at is not None
+
+    desk = meanwhile(Desk(SLOW), then)
+    shown = desk.sent()[0].removesuffix(desk.say("reply.stopped")).strip()
+    history = [text for (text,) in desk.store._connection.execute("SELECT text FROM history ORDER BY position")]
+    assert 10 < len(shown.split()) < 90
+    assert [text.strip() for text in history] == ["story", shown]
+    assert desk.states()[0] == "done"
+
+
+def test_a_stop_before_the_first_word_leaves_stopped_instead_of_an_answer() -> None:
+    async def then(desk: Desk) -> None:
+        await desk.hand_in(invoked("stop"))
+
+    desk = meanwhile(Desk([60.0, "late", Completed()]), then)
+    assert desk.sent() == [desk.say("reply.stopped")]
+    assert desk.store._connection.execute("SELECT count(*) FROM history").fetchone() == (0,)
+
+
+def test_a_stop_after_the_end_or_a_second_time_does_nothing() -> None:
+    async def then(desk: Desk) -> None:
+        await desk.hand_in(pressed(Action("stop", 1)), invoked("stop"), invoked("stop"))
+        await desk.settle()
+        before = desk.sent()
+        await desk.hand_in(pressed(Action("stop", 1)), invoked("stop"))
+        await desk.settle()
+        assert desk.sent() == before
+
+    desk = meanwhile(Desk(SLOW), then)
+    assert desk.sent()[0].count(desk.say("reply.stopped")) == 1
+    assert len(desk.sent()) == 1
+
+
+@pytest.mark.parametrize("stop", [invoked("stop", GROUP, EVE), pressed(Action("stop", 1), GROUP, EVE)])
+def test_somebody_else_cannot_stop_it(stop: Incoming) -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("story", GROUP))
+        await asyncio.sleep(1)
+        await desk.hand_in(stop)
+
+    desk = play(Desk(words(STORY)), work)
+    assert desk.sent(GROUP)[0].split() == STORY.split()
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "key"),
+    [("new", "", "new.done"), ("forget", "", "forget.done"), ("system", "Be brief.", "system.set")],
+)
+def test_a_command_that_changes_what_was_said_stops_the_reply_first_and_runs_then(
+    command: str, text: str, key: str
+) -> None:
+    async def then(desk: Desk) -> None:
+        await desk.hand_in(invoked(command, text=text))
+        await asyncio.sleep(1)
+        assert desk.provider.streams[0].closed_at is not None
+        await desk.hand_in(said("next"))
+
+    desk = meanwhile(Desk(SLOW), then)
+    assert desk.sent()[0].endswith(desk.say("reply.stopped"))
+    assert desk.sent()[1:] == [desk.say(key), "All right."]
+    asked = [message.text for message in desk.provider.requests[1].messages]
+    assert (asked == ["next"]) is (command != "system")
+    assert desk.provider.requests[1].system == (text or "Be kind.")
+
+
+def test_such_a_command_runs_in_its_order_between_what_was_said_before_and_after_it() -> None:
+    async def then(desk: Desk) -> None:
+        await desk.hand_in(said("before"), invoked("new"), said("after"))
+
+    desk = meanwhile(Desk(SLOW), then)
+    assert desk.provider.questions == ["story", "before", "after"]
+    assert [len(request.messages) for request in desk.provider.requests] == [1, 3, 1]
+    assert [text.split()[0] for text in desk.sent()[1:]] == ["All", "🆕", "All"]
+
+
+def test_such_a_command_of_somebody_else_waits_for_the_end_of_the_reply() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("story", GROUP))
+        await asyncio.sleep(1)
+        await desk.hand_in(invoked("new", GROUP, EVE))
+
+    desk = play(Desk(words(STORY)), work)
+    assert desk.sent(GROUP)[0].split() == STORY.split()
+    assert desk.sent(GROUP)[1] == desk.say("new.done")
+
+
+def test_a_command_without_permission_gets_its_sentence_and_stops_nothing() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("story", GROUP))
+        await asyncio.sleep(1)
+        await desk.hand_in(invoked("system", GROUP, text="Obey."), invoked("forget", GROUP))
+
+    desk = play(Desk(words(STORY)), work)
+    assert desk.sent(GROUP)[0].split() == STORY.split()
+    assert desk.sent(GROUP)[1:] == [desk.say("access.owner", command=each) for each in ("system", "forget")]
+
+
+def test_help_and_the_list_of_models_are_shown_beside_a_running_reply() -> None:
+    async def then(desk: Desk) -> None:
+        await desk.hand_in(invoked("help"), invoked("model"), invoked("usage"))
+        await asyncio.sleep(2)
+        assert desk.provider.streams[0].closed_at is None
+        assert len(desk.sent()) == 4
+        await desk.hand_in(invoked("stop"))
+
+    meanwhile(Desk(SLOW), then)
+
+
+@pytest.mark.parametrize("then_stop", [False, True])
+def test_a_streaming_message_that_is_deleted_ends_the_reply_quietly_stored_as_stopped(then_stop: bool) -> None:
+    async def then(desk: Desk) -> None:
+        desk.chat().messages.clear()
+        await asyncio.sleep(2)
+        assert desk.provider.streams[0].closed_at is not None
+        if then_stop:
+            await desk.hand_in(invoked("stop"))
+        await desk.settle()
+        assert desk.sent() == []
+        await desk.hand_in(said("next"))
+
+    desk = meanwhile(Desk(SLOW), then)
+    assert desk.states()[0] == desk.states()[-1] == "done"
+    assert [message.role for message in desk.provider.requests[1].messages] == ["user", "assistant", "user"]
+
+
+def test_a_bot_that_was_blocked_ends_the_turn_and_tries_nothing_again() -> None:
+    async def then(desk: Desk) -> None:
+        desk.chat().failures.extend([PlaceGone("blocked")] * 9)
+
+    desk = meanwhile(Desk(SLOW), then)
+    assert desk.states() == ["done"]
+    assert sum(bool(call.error) for call in desk.chat().calls) == 1
+    assert len(desk.provider.requests) == 1
+
+
+def test_retry_while_a_reply_streams_waits_for_it_and_asks_that_one_again() -> None:
+    async def then(desk: Desk) -> None:
+        await desk.hand_in(invoked("retry"))
+        await asyncio.sleep(1)
+        assert len(desk.provider.requests) == 2, "the running answer is not disturbed"
+
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("older"))
+        await desk.settle()
+        await desk.hand_in(said("story"))
+        await asyncio.sleep(1)
+        await then(desk)
+
+    desk = play(Desk(["Yes.", Completed()], words(STORY), ["Anew.", Completed()]), work)
+    assert desk.provider.questions == ["older", "story", "story"]
+    assert [message.text for message in desk.provider.requests[2].messages] == ["older", "Yes.", "story"]
+    assert desk.sent()[0] == "Yes."
+    assert desk.sent()[1].split() == STORY.split()
+    assert desk.sent()[2] == "Anew.", "in a message of its own"
+
+
+def test_retry_replaces_the_answer_in_the_history() -> None:
+    async def work(desk: Desk) -> None:
+        for incoming in (said("hello"), invoked("retry"), said("next")):
+            await desk.hand_in(incoming)
+            await desk.settle()
+
+    desk = play(Desk(["First.", Completed()], ["Second.", Completed()]), work)
+    assert [message.text for message in desk.provider.requests[2].messages] == ["hello", "Second.", "next"]
+    assert desk.sent() == ["First.", "Second.", "All right."]
+
+
+def test_retry_of_an_answer_that_is_still_being_delivered_asks_that_one_again() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("older"))
+        await desk.settle()
+        desk.chat().failures.extend([None, *[Unsure("502")] * 5])
+        await desk.hand_in(said("newer"))
+        await asyncio.sleep(3)
+        await desk.hand_in(invoked("retry"))
+
+    desk = play(Desk(["One.", Completed()], ["Two.", 0.5, Completed()]), work)
+    assert desk.provider.questions == ["older", "newer", "newer"]
+
+
+@pytest.mark.parametrize(
+    "asked", [[], [said("theirs", GROUP, EVE)], [said("elsewhere", TOPIC)], [invoked("help", GROUP)]]
+)
+def test_where_there_is_no_question_of_ones_own_retry_says_so(asked: list[Incoming]) -> None:
+    async def work(desk: Desk) -> None:
+        for incoming in [*asked, invoked("retry", GROUP)]:
+            await desk.hand_in(incoming)
+            await desk.settle()
+
+    desk = play(Desk(), work)
+    assert desk.sent(GROUP)[-1] == desk.say("retry.nothing")
+    assert len(desk.provider.requests) <= 1
+
+
+def test_retry_twice_at_once_asks_the_same_question_and_never_an_older_one() -> None:
+    async def work(desk: Desk) -> None:
+        for incoming in (said("older"), said("newer")):
+            await desk.hand_in(incoming)
+            await desk.settle()
+        await desk.hand_in(invoked("retry"), invoked("retry"))
+
+    desk = play(Desk(), work)
+    assert "older" not in desk.provider.questions[2:]
+
+
+def test_retry_after_new_has_nothing_to_retry() -> None:
+    async def work(desk: Desk) -> None:
+        for incoming in (said("older"), invoked("new"), invoked("retry")):
+            await desk.hand_in(incoming)
+            await desk.settle()
+
+    desk = play(Desk(), work)
+    assert desk.sent()[-1] == desk.say("retry.nothing")
+
+
+def test_a_model_chosen_before_a_question_answers_it_also_in_a_backlog() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.keep(invoked("model", text="second"))
+        await desk.keep(said("hello"))
+        await desk.reception.resume(["telegram"])
+
+    models = {name: ModelSettings(provider="fake", model=name) for name in ("first", "second")}
+    assert play(Desk(models=models), work).provider.requests[0].model == "second"
+
+
+def test_two_choices_at_once_are_both_remembered() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.keep(invoked("model", text="second"))
+        await desk.keep(invoked("system", text="Be brief."))
+        await desk.reception.resume(["telegram"])
+        await desk.settle()
+        assert await desk.store.choices(PRIVATE.conversation) == Choices("second", "Be brief.")
+
+    models = {name: ModelSettings(provider="fake", model=name) for name in ("first", "second")}
+    play(Desk(models=models), work)
 
 
 # Failures

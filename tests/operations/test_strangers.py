@@ -1,15 +1,17 @@
 """Strangers: one polite sentence an hour, in private; a flood of them costs no memory."""
 
 import asyncio
+import re
 
 import pytest
+import yaml
 
 from chat.buttons import Action
 from chat.incoming import Address, Incoming, Left, Sender
 from handlers.access import AccessSettings
 from messengers.base import PlaceGone, SlowDown, Unsure
 from operations.strangers import AGAIN_AFTER_SECONDS, MOST_AT_ONCE, REMEMBERED, Strangers
-from tests.handlers.scene import ANNA, GROUP, PRIVATE, Scene, invoked, pressed, said
+from tests.handlers.scene import ANNA, GROUP, PRIVATE, Desk, Scene, invoked, play, pressed, said
 from tests.virtual_time import run_virtual
 
 
@@ -73,3 +75,41 @@ def test_a_failure_to_tell_them_is_no_crash_and_is_not_repeated(failure: PlaceGo
     scene.chat().failures.append(failure)
     run_virtual(Strangers().tell(said("hello"), scene.services))
     assert len(scene.chat().calls) == 1
+
+
+def test_whoever_is_let_in_or_blocked_by_the_place_is_no_stranger() -> None:
+    settings = AccessSettings(admins=("telegram:9",), allow=("telegram:-100555",), block=("telegram:66",))
+    allowed, blocked = said("hello", GROUP), said("hello", Address("telegram", "66"), Sender("66"))
+
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(allowed, blocked)
+
+    desk = play(Desk(access=settings), work)
+    assert desk.sent(GROUP) == ["All right."]
+    assert desk.sent(blocked.address) == []
+
+
+def test_first_contact_goes_from_the_sentence_to_an_answer_by_the_line_it_names() -> None:
+    async def knock(desk: Desk) -> None:
+        await desk.hand_in(invoked("start"))
+
+    async def come_in(desk: Desk) -> None:
+        await desk.hand_in(said("hello"))
+
+    outside = play(Desk(access=AccessSettings()), knock)
+    assert outside.store.turns == {}, "nothing of a stranger is stored"
+    block = re.search(r"```yaml\n(.*)\n```", outside.sent()[0], re.DOTALL)
+    assert block
+    line = yaml.safe_load(block[1])
+    assert line == {"access": {"admins": ["telegram:1001"]}}
+    inside = play(Desk(access=AccessSettings(**line["access"])), come_in)
+    assert inside.sent() == ["All right."]
+
+
+def test_an_hour_later_a_stranger_is_told_once_more_and_presses_are_never_answered() -> None:
+    doormen = Strangers()
+    assert [doormen.owes(pressed(Action("retry", 1))) for _ in range(3)] == [False] * 3
+    assert doormen.owes(said("one"))
+    doormen._telling -= 1
+    doormen._told["telegram:1001"] -= AGAIN_AFTER_SECONDS
+    assert [doormen.owes(said("two")), doormen.owes(said("three"))] == [True, False]

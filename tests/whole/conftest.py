@@ -12,6 +12,7 @@ import pytest_asyncio
 from tests.program import Program
 from tests.servers.model import Answer, ModelServer
 from tests.servers.telegram import Chat, TelegramServer
+from tests.whole.transcript import Walk
 
 ADMIN = 1001
 FRIENDS = range(2000, 2100)  # people who are let in
@@ -25,8 +26,9 @@ class StartBot(Protocol):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer() as server:
+async def telegram(request: pytest.FixtureRequest) -> AsyncIterator[TelegramServer]:
+    """With flood control, unless the module has a `FLOOD` of its own."""
+    async with TelegramServer(flood=getattr(request.module, "FLOOD", None)) as server:
         yield server
 
 
@@ -55,6 +57,12 @@ def numbers() -> Iterator[int]:
 def anna(telegram: TelegramServer, numbers: Iterator[int]) -> Chat:
     """A private chat that no other test has."""
     return telegram.private(FRIENDS[next(numbers)], "Anna")
+
+
+@pytest.fixture
+def walk(anna: Chat) -> Walk:
+    """Anna, with the bot's sentences in her language, and a transcript."""
+    return Walk(anna)
 
 
 @pytest.fixture

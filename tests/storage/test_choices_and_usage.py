@@ -1,0 +1,274 @@
+"""What is chosen, used and forgotten: kept over a restart, one conversation or person apart from the other."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from chat.incoming import Address, Incoming, Invoked, Said, Sender
+from chat.messages import Message
+from chat.replies import ReplyState
+from storage import codec
+from storage.base import Amount, Choices, Spent, Turn
+from storage.sqlite import MIGRATIONS, SqliteStore, migrate, open_database
+
+ANNA, BOB = "telegram:1001", "telegram:5"
+SENDER = Sender("1001", "Anna")
+HERE, THERE = Address("telegram", "1001"), Address("telegram", "5")
+TODAY, YESTERDAY = "2026-11-21", "2026-11-20"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "bot.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SqliteStore]:
+    async with SqliteStore(path) as opened:
+        yield opened
+
+
+async def received(store: SqliteStore, key: str, address: Address = HERE, incoming: Incoming | None = None) -> Turn:
+    turn = await store.receive(incoming or Said(address, SENDER, key, key))
+    assert turn
+    return turn
+
+
+async def answered(store: SqliteStore, key: str, address: Address = HERE, spent: Spent | None = None) -> Turn:
+    """A question with its answer in the history, delivered."""
+    turn = await received(store, key, address)
+    exchange = [Message("user", key), Message("assistant", f"to {key}")]
+    await store.answer(turn.id, ReplyState(), None, exchange, failed=False, spent=spent)
+    return turn
+
+
+async def history(store: SqliteStore, address: Address = HERE) -> list[str]:
+    return [message.text for message in await store.history(address.conversation, 10**9)]
+
+
+# Choices
+
+
+async def test_where_nothing_is_chosen_the_config_decides(store: SqliteStore) -> None:
+    assert await store.choices("telegram:1") == Choices("", "")
+
+
+async def test_choices_are_kept_over_a_restart_for_their_conversation_alone(path: Path) -> None:
+    async with SqliteStore(path) as first:
+        await first.choose("telegram:1", model="gpt", system_prompt="Be brief, {user}. Да 👋")
+        await first.choose("telegram:1/3", model="qwen", system_prompt="")
+    async with SqliteStore(path) as second:
+        assert await second.choices("telegram:1") == Choices("gpt", "Be brief, {user}. Да 👋")
+        assert await second.choices("telegram:1/3") == Choices("qwen")
+        assert await second.choices("telegram:10") == Choices()
+
+
+async def test_a_later_choice_replaces_an_earlier_one_and_may_take_it_back(store: SqliteStore) -> None:
+    await store.choose("c", model="gpt", system_prompt="x")
+    await store.choose("c", model="qwen", system_prompt="")
+    assert await store.choices("c") == Choices("qwen", "")
+
+
+async def test_a_prompt_with_half_an_emoji_is_stored(store: SqliteStore) -> None:
+    await store.choose("c", model="", system_prompt="a \ud83d b")
+    assert (await store.choices("c")).system_prompt == "a ? b"
+
+
+# Beginning anew
+
+
+async def test_a_conversation_begins_anew_after_a_turn_and_what_was_said_stays_stored(
+    store: SqliteStore, path: Path
+) -> None:
+    await answered(store, "one")
+    last = await answered(store, "two")
+    await answered(store, "elsewhere", THERE)
+    await store.begin_anew(HERE.conversation, last.id)
+    assert await history(store) == []
+    assert await history(store, THERE) == ["elsewhere", "to elsewhere"]
+    await answered(store, "three")
+    assert await history(store) == ["three", "to three"]
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM history").fetchone() == (8,)
+
+
+async def test_beginning_anew_and_choosing_leave_each_other_alone(store: SqliteStore) -> None:
+    first = await answered(store, "one")
+    await store.choose(HERE.conversation, model="gpt", system_prompt="x")
+    await store.begin_anew(HERE.conversation, first.id)
+    assert await store.choices(HERE.conversation) == Choices("gpt", "x")
+    await store.choose(HERE.conversation, model="qwen", system_prompt="y")
+    assert await history(store) == []
+
+
+async def test_a_very_long_history_gives_its_newest_part_in_order(store: SqliteStore) -> None:
+    turn = await received(store, "long")
+    many = [Message("user", str(number)) for number in range(1000)]
+    await store.answer(turn.id, ReplyState(), None, many, failed=False)
+    assert await history(store) == [str(number) for number in range(600, 1000)]
+
+
+# Usage
+
+
+async def test_what_is_spent_adds_up_for_each_person_and_day_and_for_all(store: SqliteStore) -> None:
+    for number, (day, who, amount) in enumerate(
+        [
+            (TODAY, ANNA, Amount(1, 0, 10, 5)),
+            (TODAY, ANNA, Amount(0, 2, 0, 0)),
+            (TODAY, BOB, Amount(1, 0, 7, 3)),
+            (YESTERDAY, ANNA, Amount(9, 9, 9, 9)),
+        ]
+    ):
+        await answered(store, f"k{number}", spent=Spent(day, who, amount))
+    assert await store.used(TODAY, ANNA) == Amount(1, 2, 10, 5)
+    assert await store.used(TODAY, BOB) == Amount(1, 0, 7, 3)
+    assert await store.used(TODAY) == Amount(2, 2, 17, 8)
+    assert await store.used(YESTERDAY) == Amount(9, 9, 9, 9)
+    assert await store.used("2026-11-22") == await store.used(TODAY, "telegram:100") == Amount()
+
+
+async def test_what_is_spent_is_stored_with_the_answer_or_not_at_all(store: SqliteStore) -> None:
+    turn = await received(store, "one")
+    bad = [Message("user", None)]  # type: ignore[arg-type]  # something that can't be stored
+    with pytest.raises(AttributeError):
+        await store.answer(turn.id, ReplyState(), None, bad, failed=False, spent=Spent(TODAY, ANNA, Amount(1)))
+    assert await store.used(TODAY) == Amount()
+
+
+async def test_ones_figures_of_days_before_are_forgotten_and_nobody_elses(store: SqliteStore) -> None:
+    for number, (day, who) in enumerate([(TODAY, ANNA), (YESTERDAY, ANNA), ("2025-01-01", ANNA), (YESTERDAY, BOB)]):
+        await answered(store, f"k{number}", spent=Spent(day, who, Amount(1)))
+    await store.forget_usage(ANNA, TODAY)
+    days = (TODAY, YESTERDAY, "2025-01-01")
+    assert [(await store.used(day, ANNA)).messages for day in days] == [1, 0, 0]
+    assert (await store.used(YESTERDAY, BOB)).messages == 1
+
+
+# Forgetting
+
+
+async def test_all_of_a_conversation_is_forgotten_but_for_the_turn_that_asks(store: SqliteStore, path: Path) -> None:
+    for address in (HERE, THERE):
+        await answered(store, f"secret {address.place}", address)
+        await store.choose(address.conversation, model="gpt", system_prompt=f"secret {address.place}")
+    asking = await received(store, "forget")
+    await store.forget(HERE.conversation, asking.id)
+    assert [turn.id for turn in await store.unfinished()] == [asking.id]
+    assert (await history(store), await store.choices(HERE.conversation)) == ([], Choices())
+    assert await history(store, THERE) == ["secret 5", "to secret 5"]
+    assert await store.choices(THERE.conversation) == Choices("gpt", "secret 5")
+    with closing(sqlite3.connect(path)) as connection:
+        assert "secret 1001" not in "\n".join(connection.iterdump())
+
+
+async def test_a_turn_that_was_forgotten_while_it_was_delivered_does_no_harm(store: SqliteStore) -> None:
+    gone = await answered(store, "one")
+    await store.forget(HERE.conversation, (await received(store, "forget")).id)
+    await store.checkpoint(gone.id, ReplyState(("m1",), "x"))
+    await store.answer(gone.id, ReplyState(), None, [Message("user", "one")], failed=False)
+    await store.finish(gone.id, ["m1"])
+    assert await store.turn(gone.id) is None
+    assert await store.reopen(gone.id) is None
+    assert await history(store) == []
+
+
+async def test_a_number_is_never_given_twice_so_that_old_buttons_mean_nothing_new(store: SqliteStore) -> None:
+    first = await answered(store, "one")
+    asking = await received(store, "forget")
+    await store.forget(HERE.conversation, asking.id)
+    assert (await received(store, "two")).id > asking.id > first.id
+
+
+# Pictures, and asking again
+
+
+async def test_pictures_that_were_sent_are_counted_over_a_restart_until_it_is_asked_again(path: Path) -> None:
+    async with SqliteStore(path) as first:
+        turn = await received(first, "x", incoming=Invoked(HERE, SENDER, "x", "image", "a cat"))
+        await first.drew(turn.id)
+        await first.drew(turn.id)
+    async with SqliteStore(path) as second:
+        assert [left.drawn for left in await second.unfinished()] == [2]
+        await second.finish(turn.id, [])
+        again = await second.reopen(turn.id)
+        assert again
+        assert again.drawn == 0
+
+
+async def test_the_latest_is_the_newest_that_was_said_or_drawn_and_is_over(store: SqliteStore) -> None:
+    assert await store.latest(HERE.conversation, before=99) is None
+    said = await answered(store, "said")
+    await answered(store, "elsewhere", THERE)
+    for command in ("help", "model"):
+        turn = await received(store, command, incoming=Invoked(HERE, SENDER, command, command))
+        await store.finish(turn.id, [])
+    assert (await store.latest(HERE.conversation, before=99)) == await store.turn(said.id)
+    image = await received(store, "image", incoming=Invoked(HERE, SENDER, "image", "image", "a cat"))
+    await store.finish(image.id, [], dead=True)
+    latest = await store.latest(HERE.conversation, before=99)
+    assert latest
+    assert latest.id == image.id
+
+
+async def test_a_fresh_start_has_no_messages_and_an_ordinary_one_keeps_what_was_shown(store: SqliteStore) -> None:
+    turn = await answered(store, "one")
+    await store.finish(turn.id, ["m1"])
+    kept = await store.reopen(turn.id)
+    assert kept
+    assert kept.reply == ReplyState(("m1",), "to one")
+    await store.finish(turn.id, ["m1"])
+    fresh = await store.reopen(turn.id, fresh=True)
+    assert fresh
+    assert fresh.reply == ReplyState()
+
+
+async def test_turns_that_are_one_leave_one_to_answer_and_keep_the_keys_of_all(store: SqliteStore) -> None:
+    first, second = await received(store, "a"), await received(store, "b")
+    whole = Said(HERE, SENDER, "a", "a\nb")
+    await store.join(first.id, whole, [second.id])
+    (left,) = await store.unfinished()
+    assert (left.id, left.incoming) == (first.id, whole)
+    assert await store.receive(Said(HERE, SENDER, "b", "b")) is None, "a repeat of the second is still one"
+
+
+# What an admin sees
+
+
+async def test_the_conversations_that_were_used_come_latest_first_and_only_so_many(store: SqliteStore) -> None:
+    for number, address in enumerate([HERE, THERE, HERE, Address("telegram", "9"), THERE]):
+        await received(store, f"k{number}", address)
+    found = await store.activity(2)
+    assert [(each.conversation, each.turns) for each in found] == [(THERE.conversation, 2), ("telegram:9", 1)]
+    assert len(await store.activity(99)) == 3
+
+
+async def test_what_was_given_up_is_counted(store: SqliteStore) -> None:
+    assert await store.dead() == 0
+    for key in ("a", "b"):
+        await store.finish((await received(store, key)).id, [], dead=True)
+    assert await store.dead() == 2
+
+
+# Older databases
+
+
+async def test_a_database_of_the_first_version_is_brought_up_to_date_and_keeps_what_it_has(path: Path) -> None:
+    first = sorted(MIGRATIONS.glob("*.sql"))[0]
+    folder = path.parent / "migrations"
+    folder.mkdir()
+    (folder / first.name).write_text(first.read_text("utf-8"), "utf-8")
+    with closing(open_database(path)) as connection:
+        migrate(connection, folder)
+        incoming = codec.dump_incoming(Said(HERE, SENDER, "k", "hello"))
+        connection.execute(
+            "INSERT INTO turns (key, conversation, place, incoming, received_at, updated_at) VALUES (?, ?, ?, ?, 1, 1)",
+            ("k", HERE.conversation, HERE.budget, incoming),
+        )
+    async with SqliteStore(path) as store:
+        (turn,) = await store.unfinished()
+        assert (turn.incoming, turn.drawn) == (Said(HERE, SENDER, "k", "hello"), 0)
+        assert await store.choices(HERE.conversation) == Choices()
