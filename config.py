@@ -24,7 +24,7 @@ Section = TypeVar("Section", bound=BaseModel)
 
 OFFLINE = "offline"  # the provider, and the models, where none is configured
 RESET = "reset"  # `/system reset` means something else than a prompt of that name
-LATER_PROVIDERS = frozenset({"anthropic", "chat_ui", "gradio", "huggingface"})
+LATER_PROVIDERS = frozenset({"anthropic"})
 
 
 class ProviderType(Protocol):

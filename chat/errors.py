@@ -10,6 +10,8 @@ BotError                     one sentence for the person (`key` in locales/), th
 │  ├─ RateLimited            429                                      (transient)
 │  ├─ Overloaded             500 and above, 529, "overloaded"         (transient)
 │  ├─ Unreachable            no connection, DNS, TLS, a dead host     (transient)
+│  │  └─ HostGone            the public host of a preset, presumed gone for good
+│  ├─ SpaceDown              a hosted Space that is paused, broken or doesn't wake
 │  ├─ TimedOut               nothing came for too long                (transient)
 │  ├─ CutOff                 the answer ended without its end mark    (transient)
 │  ├─ Garbled                not what this protocol sends
@@ -103,6 +105,13 @@ class Unreachable(ProviderError):
     transient = True
 
 
+class HostGone(Unreachable):
+    """A public host that is presumed gone for good: waiting doesn't help, another address does."""
+
+    key = "error.host_gone"
+    transient = False
+
+
 class TimedOut(ProviderError):
     """The server kept silent for longer than the provider's time-out."""
 
@@ -127,3 +136,9 @@ class Blocked(ProviderError):
     """The provider's filter refused the question or withheld the answer."""
 
     key = "error.blocked"
+
+
+class SpaceDown(ProviderError):
+    """A Space that Hugging Face hosts is paused, broken, or still not awake: `details` has its state."""
+
+    key = "error.space_down"

@@ -6,6 +6,9 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from providers.base import Provider
+from providers.chat_ui import ChatUi
+from providers.gradio import Gradio
+from providers.huggingface import HuggingFace
 from providers.offline import Offline
 from providers.openai import OpenAI
 
@@ -26,5 +29,8 @@ class ProviderClass(Protocol):
 # By `type` in the config: a new provider is one new file, and one line here.
 PROVIDERS: Mapping[str, ProviderClass] = {
     "openai": OpenAI,
+    "chat_ui": ChatUi,
+    "huggingface": HuggingFace,
+    "gradio": Gradio,
     "offline": Offline,
 }

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Self, TypeGuard
 
 from chat.errors import ContextTooLong, InternalError, ProviderError
@@ -81,8 +82,10 @@ class Retrying:
         self, stack: AsyncExitStack, request: ReplyRequest, status: StatusSink
     ) -> AsyncIterable[ReplyEvent]:
         for attempt in itertools.count(1):
+            told: list[Status] = []
             try:
-                return await stack.enter_async_context(self._provider.stream_reply(request, status))
+                answer = self._provider.stream_reply(request, partial(_tell, status, told))
+                return await stack.enter_async_context(answer)
             except ContextTooLong:
                 if attempt >= self._attempts or len(request.messages) == 1:
                     raise
@@ -92,7 +95,8 @@ class Retrying:
                 pause = self._pause_after(error, attempt)
                 if pause is None:
                     raise
-                status(Status("status.retrying", {"seconds": f"{pause:g}"}))
+                if not told:  # the provider's own reason ("the model is loading") says more
+                    status(Status("status.retrying", {"seconds": f"{pause:g}"}))
                 await asyncio.sleep(pause)
         raise AssertionError("itertools.count doesn't end")
 
@@ -110,6 +114,11 @@ class Retrying:
 
     async def __aexit__(self, *exc: object) -> None:
         await self._provider.__aexit__(*exc)
+
+
+def _tell(status: StatusSink, told: list[Status], news: Status) -> None:
+    told.append(news)
+    status(news)
 
 
 def newest_half(request: ReplyRequest) -> tuple[Message, ...]:

@@ -113,6 +113,10 @@ def _web(value: str) -> Problem | None:
     return None
 
 
+def _web_or_default(value: str) -> Problem | None:
+    return _web(value) if value else None
+
+
 def _proxy(value: str) -> Problem | None:
     url = _split(value)
     if value and not (url and url.port and url.scheme in {"http", "https", "socks4", "socks5"}):
@@ -147,6 +151,6 @@ FORMS: Mapping[Path, Check] = {
     ("image_models", "model"): _one_model,
     ("*", "api_key"): _api_key,
     ("*", "api_base_url"): _web,
-    ("*", "base_url"): _web,
+    ("*", "base_url"): _web_or_default,
     ("*", "proxy"): _proxy,
 }

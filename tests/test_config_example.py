@@ -16,7 +16,7 @@ EXAMPLE = Path(__file__).parent.parent / "config.example.yaml"
 ENVIRON = {"TELEGRAM_TOKEN": "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "OPENAI_API_KEY": "sk-test"}
 SECTIONS = ("log", "health", "telegram", "playground", "storage", "access", "limits")
 # what a newcomer must say for himself, or does better with than with the default
-CHOSEN = {"providers.openai.api_key", "models.gpt.vision"}
+CHOSEN = {"providers.openai.api_key", "providers.gradio.preset", "models.gpt.vision"}
 CHOSEN |= {f"{entry}.{name}" for entry in ("models.gpt", "image_models.gpt-image") for name in ("provider", "model")}
 
 

@@ -138,7 +138,7 @@ def test_a_wrong_value_is_described(folder: Folder, text: str, path: str, proble
         ("discord:", "discord"),
         ("storage: {retention_days: 5}", "storage.retention_days"),
         ("playground: {password: x}", "playground.password"),
-        ("providers: {a: {type: gradio, preset: qwen}}", "providers.a.type"),
+        ("providers: {a: {type: anthropic}}", "providers.a.type"),
         ("models: {a: {provider: a, fallback: [b]}}", "models.a.fallback"),
         ("models: {a: {provider: a, model: '*'}}", "models.a.model"),
         ("image_models: {a: {provider: a, model: '*'}}", "image_models.a.model"),

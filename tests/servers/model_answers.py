@@ -99,7 +99,7 @@ async def chunks(http: web.Request, request: Request, answer: Answer, text: str)
     yield _event({"role": "assistant", "content": None})
     if answer.reasoning:
         yield _event({"reasoning_content": answer.reasoning})
-    for piece in _pieces(answer, text):
+    for piece in pieces_of(answer, text):
         if answer.fault not in ("", "linger") and request.words == answer.after_words:
             async for chunk in _faulty(http, request, answer):
                 yield chunk
@@ -145,7 +145,7 @@ async def _faulty(http: web.Request, request: Request, answer: Answer) -> AsyncI
             return  # cut_cleanly
 
 
-def _pieces(answer: Answer, text: str) -> Iterator[str]:
+def pieces_of(answer: Answer, text: str) -> Iterator[str]:
     for piece in answer.pieces or re.findall(r"\s*\S+\s*", text):
         if answer.split_emoji:
             yield from re.findall(".[^\ud800-\udfff]*", _as_javascript(piece), re.DOTALL)
