@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: help run setup test lint bench pin clean
+.PHONY: help run setup test test-providers lint bench pin clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 —/p' Makefile
@@ -28,6 +28,9 @@ setup: .venv/installed  ## the environment in .venv, from the pinned requirement
 
 test: .venv/installed-dev  ## all tests (make test ARGS="-k stop")
 	@$(PY) -m pytest $(ARGS)
+
+test-providers: .venv/installed-dev  ## the providers against real servers, which it installs into a cache (minutes, the first time)
+	@$(PY) -m pytest -m real -n0 -s -rs tests/real $(ARGS)
 
 lint: .venv/installed-dev  ## style, types, and who may import whom
 	@.venv/bin/ruff format --check .
