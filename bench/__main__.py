@@ -1,4 +1,4 @@
-"""`python -m bench [start] [telegram] [parts] [--chats 1 20]`: measures what is named, or all of it, and prints it."""
+"""`python -m bench [start] [telegram] [parts] [decoders] [--chats 1 20]`: measures what is named, or all of it."""
 
 import argparse
 import asyncio
@@ -7,12 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.decoders import decoders
 from bench.machine import facts
 from bench.parts import parts
 from bench.start import start
 from bench.telegram import telegram
 
-NAMES = ("start", "telegram", "parts")
+NAMES = ("start", "telegram", "parts", "decoders")
 
 
 async def run(names: Sequence[str], chats: Sequence[int]) -> None:
@@ -24,8 +25,10 @@ async def run(names: Sequence[str], chats: Sequence[int]) -> None:
                 table = await start()
             case "telegram":
                 table = await telegram(chats)
-            case _:
+            case "parts":
                 table = await parts()
+            case _:
+                table = await decoders()
         print(f"\n{table}", flush=True)
 
 
