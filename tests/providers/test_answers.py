@@ -41,7 +41,7 @@ async def out_of(*events: ReplyEvent) -> list[ReplyEvent]:
 @pytest.mark.parametrize("first", [TextDelta("a"), ReasoningDelta("a"), Replaced("a"), Completed()])
 async def test_entering_returns_with_the_first_answer_event_and_reads_no_further(first: ReplyEvent) -> None:
     source = Source(TextDelta(""), ReasoningDelta("\0"), Replaced(""), first, None)
-    async with asyncio.timeout(1), opened(source()) as answer:
+    async with asyncio.timeout(5), opened(source()) as answer:
         assert source.given == 4
         assert await anext(aiter(answer)) == first
 

@@ -184,8 +184,8 @@ async def left_soon(server: StandIn) -> None:
 
 @pytest.mark.parametrize("answer", [Answer(fault="silent"), Answer(fault="stall")], ids=described)
 async def test_silence_is_told_as_timed_out_and_closes_the_request(case: Case, server: StandIn, answer: Answer) -> None:
-    async with asyncio.timeout(4):
-        error = await failing(case, server, answer, idle_timeout_seconds=0.3, total_timeout_seconds=5)
+    async with asyncio.timeout(8):
+        error = await failing(case, server, answer, idle_timeout_seconds=0.8, total_timeout_seconds=8)
     assert isinstance(error, errors.TimedOut)
     request = await server.asked()
     await request.over()
@@ -194,7 +194,7 @@ async def test_silence_is_told_as_timed_out_and_closes_the_request(case: Case, s
 
 async def test_an_answer_that_trickles_for_ever_ends_by_the_total_time_out(case: Case, server: StandIn) -> None:
     trickle = Answer(text="word " * 1000, words_per_second=20)
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(8):
         error = await failing(case, server, trickle, idle_timeout_seconds=5, total_timeout_seconds=0.6)
     assert isinstance(error, errors.TimedOut)
 

@@ -12,16 +12,17 @@ Cookies, the terms that must be accepted, the headers that must be there and the
 import asyncio
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal
 from uuid import uuid4
 
 from aiohttp import web
 
 from tests.servers.chat_ui_answers import Frames, LegacyFrames, ModernFrames, spoken
-from tests.servers.model_answers import PIECE_BYTES, Answer, BrokeOff, Request, answer_to, break_off
+from tests.servers.stand_in import StandIn, watched
+from tests.servers.streaming import Answer, Request
 
 COOKIES = {"legacy": "h2ogpt-chat", "modern": "hf-chat"}
 
@@ -49,69 +50,34 @@ class Conversation:
     root: str
 
 
-class ChatUiServer:
+class ChatUiServer(StandIn):
     """The server. `requests` are the questions in order, `calls` is everything that was asked.
 
     `deletions`: how to answer DELETE, one each, before it works again; `creating`: seconds that a conversation takes.
     """
 
     def __init__(self, dialect: Literal["legacy", "modern"], models: tuple[str, ...] = ("stand-in",)) -> None:
-        self.requests: list[Request] = []
+        super().__init__(middlewares=[self._note])
         self.calls: list[str] = []
         self.conversations: dict[str, Conversation] = {}
         self.made: list[Conversation] = []
         self.stopped: list[str] = []
         self.sessions: dict[str, dict[str, str]] = {}  # cookie → the settings that were sent
-        self.default = Answer()
-        self.rule: Callable[[Request], Answer | None] = lambda request: None
         self.deletions: deque[Answer] = deque()
         self.creating = 0.0
-        self.dialect, self._models, self._port = dialect, models, 0
-        self._scripted: deque[Answer] = deque()
-        self._came = asyncio.Event()
-        self._frames: Frames = LegacyFrames() if dialect == "legacy" else ModernFrames()
-        app = web.Application(client_max_size=2**28, middlewares=[self._note])
-        app.router.add_post("/settings", self._settings)
-        app.router.add_post("/conversation", self._create)
-        app.router.add_post("/conversation/{id}", self._ask)
+        self.dialect, self._models = dialect, models
+        self._frames: type[Frames] = LegacyFrames if dialect == "legacy" else ModernFrames
+        self._media_type = self._frames.media_type
+        self._routes.add_post("/settings", self._settings)
+        self._routes.add_post("/conversation", self._create)
+        self._routes.add_post("/conversation/{id}", self._ask)
         if dialect == "legacy":
-            app.router.add_delete("/conversation/{id}", self._delete)
+            self._routes.add_delete("/conversation/{id}", self._delete)
         else:
-            app.router.add_get("/api/v2/conversations/{id}", self._show)
-            app.router.add_delete("/api/v2/conversations/{id}", self._delete)
-            app.router.add_post("/conversation/{id}/stop-generating", self._stop)
-            app.router.add_get("/api/v2/models", self._list)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
-
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self._port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self._runner.cleanup()
-
-    @property
-    def port(self) -> int:
-        return self._port
-
-    @property
-    def url(self) -> str:
-        """The `base_url` of a provider."""
-        return f"http://127.0.0.1:{self._port}"
-
-    def script(self, *answers: Answer) -> None:
-        """How to answer the next questions, one each; they go before `rule`, which goes before `default`."""
-        self._scripted.extend(answers)
-
-    async def asked(self, count: int = 1, seconds: float = 5.0) -> Request:
-        """Wait for the `count`-th question since the start."""
-        async with asyncio.timeout(seconds):
-            while len(self.requests) < count:
-                self._came.clear()
-                await self._came.wait()
-        return self.requests[count - 1]
+            self._routes.add_get("/api/v2/conversations/{id}", self._show)
+            self._routes.add_delete("/api/v2/conversations/{id}", self._delete)
+            self._routes.add_post("/conversation/{id}/stop-generating", self._stop)
+            self._routes.add_get("/api/v2/models", self._list)
 
     async def emptied(self, seconds: float = 5.0) -> None:
         """Wait until no conversation is left."""
@@ -175,19 +141,10 @@ class ChatUiServer:
         body = await self._question(http, number)
         if isinstance(body, web.Response):
             return body
-        clock = asyncio.get_running_loop().time
-        request = ChatUiRequest(http.path, dict(http.headers), body, clock(), conversation=number)
-        self.requests.append(request)
-        self._came.set()
-        try:
-            return await self._answer(http, request)
-        except BrokeOff:
-            return web.Response()
-        except (asyncio.CancelledError, ConnectionError):
-            request.left_early, request.left_at = True, clock()
-            raise
-        finally:
-            request._over.set()
+        request = self._take(ChatUiRequest, http, body, conversation=number)
+        with watched(request):
+            return await self._answer(http, request, self._next(request))
+        return web.Response()
 
     async def _question(self, http: web.Request, number: str) -> dict[str, object] | web.Response:
         """The JSON of a question, or what the real one says to a wrong one."""
@@ -203,33 +160,11 @@ class ChatUiServer:
         known = body.get("id") == self.conversations[number].root
         return body if known and str(body.get("inputs", "")).strip() else _internal_error()
 
-    async def _answer(self, http: web.Request, request: ChatUiRequest) -> web.StreamResponse:
-        answer = self._scripted.popleft() if self._scripted else self.rule(request) or self.default
-        if answer.fault == "silent":
-            await asyncio.Event().wait()
-        if answer.fault == "garbage":
-            break_off(http, b"220 smtp.example.org ready\r\n\r\n")
-        if answer.status != 200:
-            return _failure(answer)
-        if answer.fault == "html":
-            return web.Response(text="<html><body>Welcome</body></html>", content_type="text/html")
-        text = "".join(answer.pieces) or (answer_to(request.question) if answer.text is None else answer.text)
-        response = web.StreamResponse(headers={"Content-Type": self._frames.media_type, **answer.headers})
-        await response.prepare(http)
-        with suppress(BrokeOff):
-            await self._stream(http, response, request, answer, text)
-        return response
+    def _chunks(self, http: web.Request, request: Request, answer: Answer, text: str) -> AsyncIterator[bytes]:
+        return spoken(http, request, answer, text, self._frames)
 
-    async def _stream(
-        self, http: web.Request, response: web.StreamResponse, request: ChatUiRequest, answer: Answer, text: str
-    ) -> None:
-        async for chunk in spoken(http, request, answer, text, self._frames):
-            step = answer.fragment_bytes or PIECE_BYTES
-            for begin in range(0, len(chunk), step):
-                await response.write(chunk[begin : begin + step])
-                request.bytes_sent += len(chunk[begin : begin + step])
-                if answer.fragment_bytes:
-                    await asyncio.sleep(0)  # so that the pieces go out one by one
+    def _complaint(self, message: str) -> Mapping[str, Any]:
+        return {"error": message}
 
     async def _show(self, http: web.Request) -> web.Response:
         number = http.match_info["id"]
@@ -245,7 +180,7 @@ class ChatUiServer:
     async def _delete(self, http: web.Request) -> web.Response:
         number = http.match_info["id"]
         if self.deletions:
-            return _failure(self.deletions.popleft())
+            return self._failure(self.deletions.popleft())
         if refusal := self._not_theirs(http, number):
             return refusal
         del self.conversations[number]
@@ -282,9 +217,3 @@ class ChatUiServer:
 
 def _internal_error() -> web.Response:
     return web.json_response({"message": "An error occurred", "errorId": str(uuid4())}, status=500)
-
-
-def _failure(answer: Answer) -> web.Response:
-    body = answer.body or json.dumps({"error": f"the stand-in was told to answer {answer.status}"})
-    media_type = "text/html" if body.startswith("<") else "application/json"
-    return web.Response(status=answer.status, body=body, headers={"Content-Type": media_type, **answer.headers})

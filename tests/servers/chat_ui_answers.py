@@ -1,144 +1,118 @@
 """How the stand-in chat-ui puts an answer on the wire in either dialect, as the real 0.4.0 and 0.20.0 were seen to."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from typing import Any, Protocol
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, ClassVar
 
 from aiohttp import web
 
-from tests.servers.model_answers import PIECE_BYTES, Answer, Request, break_off, pieces_of
+from tests.servers.streaming import Answer, Request, Wire, streamed
 
 PADDED_TO = 16  # characters of a modern token, filled up with NUL against guessing from sizes
 
 
-class Frames(Protocol):
+class Frames(Wire):
     """The bytes of one dialect."""
 
-    media_type: str
-    keep_alive: bytes
+    media_type: ClassVar[str]
 
-    def begin(self, answer: Answer) -> bytes: ...
+    @abstractmethod
+    def numbered(self, text: str, number: int) -> bytes:
+        """A piece."""
 
-    def piece(self, text: str, number: int) -> bytes: ...
+    @abstractmethod
+    def ending(self, text: str, count: int) -> bytes:
+        """What comes after `count` pieces, which are `text`."""
 
-    def failure(self, answer: Answer) -> bytes: ...
+    def piece(self, text: str) -> bytes:
+        return self.numbered(text, self.request.words)
 
-    def end(self, answer: Answer, text: str, count: int) -> bytes: ...
+    def torn(self) -> bytes:
+        return self._around()[0]
+
+    def line_begins(self) -> bytes:
+        return self._around()[0]
+
+    def line_ends(self) -> bytes:
+        return self._around()[1] + self._marked("x" * self.answer.huge_bytes, 1)
+
+    def last_words(self, said: str) -> Iterator[bytes]:
+        yield self._marked(_joined(said), self.request.words)
+
+    def _marked(self, text: str, count: int) -> bytes:
+        return self.ending(text, count) if self.answer.end_mark else b""
+
+    def _around(self) -> tuple[bytes, bytes]:
+        """What stands before and after the text of a piece."""
+        before, _, after = self.numbered("@" * PADDED_TO, 0).partition(b"@" * PADDED_TO)
+        return before, after
 
 
-class LegacyFrames:
+class LegacyFrames(Frames):
     """TGI's events."""
 
     media_type = "text/event-stream"
-    keep_alive = b": keep-alive\n\n"
 
-    def begin(self, answer: Answer) -> bytes:
-        return self.keep_alive
+    def begin(self) -> Iterator[bytes]:
+        yield self.keep_alive
 
-    def piece(self, text: str, number: int) -> bytes:
+    def numbered(self, text: str, number: int) -> bytes:
         token = {"id": number, "text": text, "logprob": -0.1, "special": False}
         return _event({"index": number, "token": token, "generated_text": None, "details": None})
 
-    def failure(self, answer: Answer) -> bytes:
+    def failure(self) -> bytes:
         said = {
             "error": "Request failed during generation: Server error: CUDA out of memory",
             "error_type": "generation",
         }
-        return f"data:{answer.body}\n\n".encode() if answer.body else _event(said)
+        return f"data:{self.answer.body}\n\n".encode() if self.answer.body else _event(said)
 
-    def end(self, answer: Answer, text: str, count: int) -> bytes:
-        if not answer.end_mark:
-            return b""
-        reason = "eos_token" if answer.finish_reason == "stop" else answer.finish_reason
+    def ending(self, text: str, count: int) -> bytes:
+        reason = "eos_token" if self.answer.finish_reason == "stop" else self.answer.finish_reason
         token = {"id": 2, "text": "</s>", "logprob": -0.1, "special": True}
         details = {"finish_reason": reason, "generated_tokens": count, "seed": None, "input_length": 7}
         return _event({"index": count, "token": token, "generated_text": text, "details": details})
 
 
-class ModernFrames:
+class ModernFrames(Frames):
     """JSON lines; `Answer.body` is the text of finalAnswer where it differs from what was streamed."""
 
     media_type = "application/jsonl"
     keep_alive = b'{"type":"status","status":"keepAlive"}\n'
 
-    def begin(self, answer: Answer) -> bytes:
+    def begin(self) -> Iterator[bytes]:
         thoughts = (
             [
                 {"type": "reasoning", "subtype": "status", "status": "Started reasoning..."},
-                {"type": "reasoning", "subtype": "stream", "token": answer.reasoning},
+                {"type": "reasoning", "subtype": "stream", "token": self.answer.reasoning},
             ]
-            if answer.reasoning
+            if self.answer.reasoning
             else []
         )
         started: list[dict[str, Any]] = [{"type": "status", "status": "started"}]
-        return b"".join(_line(line) for line in started + thoughts) + self.keep_alive
+        yield b"".join(_line(line) for line in started + thoughts) + self.keep_alive
 
-    def piece(self, text: str, number: int) -> bytes:
+    def numbered(self, text: str, number: int) -> bytes:
         return _line({"type": "stream", "token": text.ljust(PADDED_TO, "\0")})
 
-    def failure(self, answer: Answer) -> bytes:
+    def failure(self) -> bytes:
         said = {"type": "status", "status": "error", "message": "terminated"}
-        return f"{answer.body}\n".encode() if answer.body else _line(said)
+        return f"{self.answer.body}\n".encode() if self.answer.body else _line(said)
 
-    def end(self, answer: Answer, text: str, count: int) -> bytes:
-        if not answer.end_mark:
-            return b""
-        final = answer.body or text.rstrip()  # chat-ui takes the white space from the end
-        interrupted = answer.finish_reason == "length"
+    def ending(self, text: str, count: int) -> bytes:
+        final = self.answer.body or text.rstrip()  # chat-ui takes the white space from the end
+        interrupted = self.answer.finish_reason == "length"
         title = _line({"type": "title", "title": final[:40]})
         last = _line({"type": "finalAnswer", "text": final, "interrupted": interrupted})
         return title + last + b" " * 4096  # so that no browser holds it back
 
 
-async def spoken(
-    http: web.Request, request: Request, answer: Answer, text: str, frames: Frames
+def spoken(
+    http: web.Request, request: Request, answer: Answer, text: str, frames: type[Frames]
 ) -> AsyncIterator[bytes]:
     """The bytes of a streamed answer, at its pace and with its fault."""
-    said = []
-    yield frames.begin(answer)
-    for piece in pieces_of(answer, text):
-        if answer.fault not in ("", "linger") and request.words == answer.after_words:
-            async for chunk in _faulty(http, request, answer, frames):
-                yield chunk
-            return
-        if answer.words_per_second:
-            await asyncio.sleep(1 / answer.words_per_second)
-        if answer.keep_alives:
-            yield frames.keep_alive
-        request.words += 1
-        said.append(piece)
-        yield frames.piece(piece, request.words)
-    yield frames.end(answer, _joined("".join(said)), request.words)
-    if answer.fault == "cut":  # the text had fewer words than were to come before it
-        break_off(http)
-    if answer.fault == "linger":
-        await asyncio.Event().wait()
-
-
-async def _faulty(http: web.Request, request: Request, answer: Answer, frames: Frames) -> AsyncIterator[bytes]:
-    before, _, after = frames.piece("@" * PADDED_TO, 0).partition(b"@" * PADDED_TO)
-    match answer.fault:
-        case "error":
-            yield frames.failure(answer)
-        case "cut":
-            yield before
-            break_off(http)
-        case "reset":
-            break_off(http, reset=True)
-        case "stall":
-            await asyncio.Event().wait()
-        case "endless":
-            while True:
-                request.words += 1
-                yield frames.piece("and on " * 100, request.words)
-        case "huge_line":
-            yield before
-            for _ in range(answer.huge_bytes // PIECE_BYTES):
-                yield b"x" * PIECE_BYTES
-            yield after + frames.end(answer, "x" * answer.huge_bytes, 1)
-        case _:
-            return  # cut_cleanly
+    return streamed(http, frames(request, answer, text))
 
 
 def _joined(text: str) -> str:

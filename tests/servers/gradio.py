@@ -26,7 +26,8 @@ from tests.servers.gradio_answers import (
     waiting,
 )
 from tests.servers.model import Answer, ModelServer
-from tests.servers.model_answers import PIECE_BYTES, BrokeOff, answer_to, break_off
+from tests.servers.stand_in import send, text_of, watched
+from tests.servers.streaming import BrokeOff, break_off
 
 QUEUE_FULL = Answer(status=503, body='{"detail":"Queue is full. Max size is 2 and size is 2."}')
 
@@ -47,7 +48,7 @@ class GradioServer(ModelServer):
         self._form = form
         self._sessions: dict[str, tuple[GradioRequest, Answer]] = {}
         prefix = self.config.get("api_prefix", "")
-        routes = self._runner.app.router
+        routes = self._routes
         routes.add_get("/config", self._config)
         routes.add_post(f"{prefix}/queue/join", self._join)
         routes.add_get(f"{prefix}/queue/data", self._data)
@@ -56,7 +57,7 @@ class GradioServer(ModelServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return self.root
 
     def _asleep(self) -> web.Response | None:
         if not self.stages or self.stages[0].startswith("RUNNING"):
@@ -71,15 +72,12 @@ class GradioServer(ModelServer):
 
     async def _join(self, http: web.Request) -> web.StreamResponse:
         joined = json.loads(await http.text())
-        clock = asyncio.get_running_loop().time
         body = told(self._form, joined["data"])
-        request = GradioRequest(http.path, dict(http.headers), body, clock())
-        request.data, request.fn_index, request.form = joined["data"], joined["fn_index"], self._form
-        request.session, request.event_id = joined["session_hash"], f"event-{len(self.requests)}"
-        self.requests.append(request)
-        self._came.set()
+        more = {name: joined[name] for name in ("data", "fn_index")}
+        more |= {"session": joined["session_hash"], "event_id": f"event-{len(self.requests)}"}
+        request = self._take(GradioRequest, http, body, form=self._form, **more)
         await asyncio.sleep(self.joining)
-        answer = self._scripted.popleft() if self._scripted else self.rule(request) or self.default
+        answer = self._next(request)
         self._sessions[request.session] = (request, answer)
         refused = True
         try:
@@ -87,7 +85,7 @@ class GradioServer(ModelServer):
             refused = refusal is not None
             return refusal or web.json_response({"event_id": request.event_id})
         except asyncio.CancelledError:
-            request.left_early, request.left_at = True, clock()
+            request.left_early, request.left_at = True, asyncio.get_running_loop().time()
             raise
         finally:
             if refused:
@@ -125,33 +123,20 @@ class GradioServer(ModelServer):
                 b'data: {"msg":"unexpected_error","event_id":null,"message":"404: Session not found."}'
             )
             return response
-        with suppress(BrokeOff):
+        with watched(request):
             await self._tell(http, response, request, answer)
         return response
 
     async def _tell(
         self, http: web.Request, response: web.StreamResponse, request: GradioRequest, answer: Answer
     ) -> None:
-        text = "".join(answer.pieces) or (answer_to(request.question) if answer.text is None else answer.text)
-        try:
-            async for message in waiting(request, self.ranks, self.queued_seconds):
-                await response.write(message)
-            async for chunk in messages_of(http, request, answer, text):
-                if request.cancelled:
-                    await response.write(completed_early(request))
-                    return
-                step = answer.fragment_bytes or PIECE_BYTES
-                for begin in range(0, len(chunk), step):
-                    await response.write(chunk[begin : begin + step])
-                    request.bytes_sent += len(chunk[begin : begin + step])
-                    if answer.fragment_bytes:
-                        await asyncio.sleep(0)
-        except (asyncio.CancelledError, ConnectionError):
-            request.left_early = True
-            request.left_at = request.left_at or asyncio.get_running_loop().time()
-            raise
-        finally:
-            request._over.set()
+        async for message in waiting(request, self.ranks, self.queued_seconds):
+            await response.write(message)
+        async for chunk in messages_of(http, request, answer, text_of(request, answer)):
+            if request.cancelled:
+                await response.write(completed_early(request))
+                return
+            await send(response, request, answer, chunk)
 
     async def _cancel(self, http: web.Request) -> web.Response:
         if self.deaf_to == "cancel":

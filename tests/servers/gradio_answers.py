@@ -6,13 +6,13 @@ As gradio 4.44.1, 5.50.0, 6.31.0 and modelscope_studio 0.5.2 were recorded (test
 import asyncio
 import copy
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from aiohttp import web
 
-from tests.servers.model_answers import PIECE_BYTES, Answer, Request, break_off, pieces_of
+from tests.servers.streaming import Answer, Request, Wire, streamed
 
 Form = Literal["pairs", "modelscope", "messages", "parts"]
 VERSIONS = {"pairs": "4.44.1", "modelscope": "4.44.1", "messages": "5.50.0", "parts": "6.31.0"}
@@ -70,28 +70,44 @@ def told(form: Form, data: list[Any]) -> dict[str, Any]:
     return {"messages": messages, **dict(zip(("system", "model"), rest, strict=False))}
 
 
-async def messages_of(http: web.Request, request: GradioRequest, answer: Answer, text: str) -> AsyncIterator[bytes]:
+@dataclass(frozen=True, eq=False)
+class _Messages(Wire):
+    """Of the queue: full values first, differences from then on."""
+
+    request: GradioRequest
+    keep_alive: ClassVar[bytes] = b': keep-alive\n\ndata: {"msg":"heartbeat"}\n\n'
+
+    def begin(self) -> Iterator[bytes]:
+        yield _message(self.request, "process_starts", eta=None)
+
+    def piece(self, text: str) -> bytes:
+        return _step(self.request, text)
+
+    def failure(self) -> bytes:
+        error = None if self.answer.body == "null" else self.answer.body or "'it fell over'"
+        return _message(self.request, "process_completed", output={"error": error}, success=False)
+
+    def torn(self) -> bytes:
+        return b'data: {"msg":"process_gener'
+
+    def line_begins(self) -> bytes:
+        return b'data: {"msg":"process_generating","output":{"data":["'
+
+    def line_ends(self) -> bytes:
+        return b'"]}}\n\n'
+
+    def end(self, said: str) -> Iterator[bytes]:
+        if self.answer.end_mark:
+            yield _message(
+                self.request, "process_completed", output={"data": _values(self.request, said)}, success=True
+            )
+        if self.answer.fault != "linger":
+            yield b'data: {"msg":"close_stream","event_id":null}\n\n'
+
+
+def messages_of(http: web.Request, request: GradioRequest, answer: Answer, text: str) -> AsyncIterator[bytes]:
     """The bytes of `GET /queue/data` once a worker is at it, at the answer's pace and with its fault."""
-    yield _message(request, "process_starts", eta=None)
-    said = ""
-    for piece in pieces_of(answer, text):
-        if answer.fault not in ("", "linger") and request.words == answer.after_words:
-            async for chunk in _faulty(http, request, answer, said):
-                yield chunk
-            return
-        if answer.words_per_second:
-            await asyncio.sleep(1 / answer.words_per_second)
-        if answer.keep_alives:
-            yield b': keep-alive\n\ndata: {"msg":"heartbeat"}\n\n'
-        said += piece
-        yield _step(request, said, piece)
-    if answer.fault == "cut":  # the text had fewer words than were to come before it
-        break_off(http)
-    if answer.end_mark:
-        yield _message(request, "process_completed", output={"data": _values(request, said)}, success=True)
-    if answer.fault == "linger":
-        await asyncio.Event().wait()
-    yield b'data: {"msg":"close_stream","event_id":null}\n\n'
+    return streamed(http, _Messages(request, answer, text))
 
 
 async def waiting(request: GradioRequest, ranks: tuple[int, ...], seconds: float) -> AsyncIterator[bytes]:
@@ -106,39 +122,12 @@ def completed_early(request: GradioRequest) -> bytes:
     return _message(request, "process_completed", output={}, success=True)
 
 
-async def _faulty(http: web.Request, request: GradioRequest, answer: Answer, said: str) -> AsyncIterator[bytes]:
-    match answer.fault:
-        case "error":
-            error = None if answer.body == "null" else answer.body or "'it fell over'"
-            yield _message(request, "process_completed", output={"error": error}, success=False)
-        case "cut":
-            yield b'data: {"msg":"process_gener'
-            break_off(http)
-        case "reset":
-            break_off(http, reset=True)
-        case "stall":
-            await asyncio.Event().wait()
-        case "endless":
-            while True:
-                said += "and on " * 100 if not request.words else ""
-                yield _step(request, said, "and on " * 100)
-        case "huge_line":
-            yield b'data: {"msg":"process_generating","output":{"data":["'
-            for _ in range(answer.huge_bytes // PIECE_BYTES):
-                yield b"x" * PIECE_BYTES
-            yield b'"]}}\n\n'
-        case _:
-            return  # cut_cleanly
-
-
-def _step(request: GradioRequest, said: str, piece: str) -> bytes:
-    """Full values first, differences from then on."""
-    request.words += 1
+def _step(request: GradioRequest, piece: str) -> bytes:
     pairs = request.form in ("pairs", "modelscope")
     place: list[Any] = [len(request.data[1]), 1] if pairs else [len(request.data[1]) + 1, "content"]
     inner: dict[str, list[Any]] = {"modelscope": ["text"], "parts": [0, "text"]}
     place += inner.get(request.form, [])
-    values = _values(request, said) if request.words == 1 else [[], [["append", place, piece]], []]
+    values = _values(request, piece) if request.words == 1 else [[], [["append", place, piece]], []]
     return _message(request, "process_generating", output={"data": values, "is_generating": True}, success=True)
 
 

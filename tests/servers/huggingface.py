@@ -12,14 +12,16 @@ TGI answers at `/models/{model}` and at `/`. `hf.hub_failure` is what the hub an
 import asyncio
 import base64
 import json
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
 
 from tests.servers.model import Answer, ModelServer
-from tests.servers.model_answers import PIECE_BYTES, BrokeOff, Request, break_off
 from tests.servers.model_images import Drawing
+from tests.servers.stand_in import arrived, watched
+from tests.servers.streaming import BrokeOff, Request, break_off
 from tests.servers.tgi_answers import TgiRequest, refusal, tgi_chunks
 
 
@@ -56,7 +58,7 @@ class HuggingFaceServer(ModelServer):
         }
         self.hub_requests: list[web.Request] = []
         self.hub_failure: Answer | None = None
-        routes = self._runner.app.router
+        routes = self._routes
         for path in ("/models/{model:.+}", "/"):
             routes.add_post(path, self._generate)
         routes.add_get("/info", self._info)
@@ -66,57 +68,33 @@ class HuggingFaceServer(ModelServer):
         routes.add_post("/{painter:together|nscale}/v1/images/generations", self._paint)
         routes.add_post("/{painter:fal-ai}/{model:.+}", self._paint)
 
-    @property
-    def root(self) -> str:
-        """The address without a path: TGI's, the hub's, and the router's for pictures."""
-        return f"http://127.0.0.1:{self.port}"
-
     async def _generate(self, http: web.Request) -> web.StreamResponse:
-        clock = asyncio.get_running_loop().time
         body = json.loads(await http.text())
         if "image/" in http.headers.get("Accept", ""):
             return await self._paint(http)
-        request = TgiRequest(http.path, dict(http.headers), body, clock())
-        self.requests.append(request)
-        self._came.set()
-        try:
+        request = self._take(TgiRequest, http, body)
+        with watched(request):
             return await self._generated(http, request)
-        except BrokeOff:
-            return web.Response()
-        except (asyncio.CancelledError, ConnectionError):
-            request.left_early, request.left_at = True, clock()
-            raise
-        finally:
-            request._over.set()
+        return web.Response()
 
     async def _generated(self, http: web.Request, request: TgiRequest) -> web.StreamResponse:
         if wrong_key := self._wrong_key(http):
             return wrong_key
         if complaint := refusal(request.body):
             return web.json_response({"error": complaint, "error_type": "validation"}, status=422)
-        answer = self._scripted.popleft() if self._scripted else self.rule(request) or self.default
+        answer = self._next(request)
         if answer.fault not in ("json", "silent", "garbage", "html") and answer.status != 200 and not answer.body:
             failed = {"error": f"told to answer {answer.status}", "error_type": "overloaded"}
             return web.json_response(failed, status=answer.status, headers=answer.headers)
         if answer.fault == "json" or not request.body.get("stream"):
             text = "".join(answer.pieces) or answer.text or ""
             return web.json_response([{"generated_text": text}])
-        self._scripted.appendleft(answer)
-        return await self._answer(http, request)
+        return await self._answer(http, request, answer)
 
-    async def _stream(
-        self, http: web.Request, response: web.StreamResponse, request: Request, answer: Answer, text: str
-    ) -> None:
-        if not isinstance(request, TgiRequest):
-            await super()._stream(http, response, request, answer, text)
-            return
-        async for chunk in tgi_chunks(http, request, answer, text):
-            step = answer.fragment_bytes or PIECE_BYTES
-            for begin in range(0, len(chunk), step):
-                await response.write(chunk[begin : begin + step])
-                request.bytes_sent += len(chunk[begin : begin + step])
-                if answer.fragment_bytes:
-                    await asyncio.sleep(0)
+    def _chunks(self, http: web.Request, request: Request, answer: Answer, text: str) -> AsyncIterator[bytes]:
+        if isinstance(request, TgiRequest):
+            return tgi_chunks(http, request, answer, text)
+        return super()._chunks(http, request, answer, text)
 
     def _wrong_key(self, http: web.Request) -> web.Response | None:
         said = http.headers.get("Authorization", "")
@@ -154,20 +132,13 @@ class HuggingFaceServer(ModelServer):
         return web.json_response(sorted(found, key=lambda known: -known["trendingScore"]))
 
     async def _paint(self, http: web.Request) -> web.StreamResponse:
-        clock = asyncio.get_running_loop().time
-        request = Request(http.path, dict(http.headers), json.loads(await http.text()), clock())
+        request = arrived(Request, http, json.loads(await http.text()))
         self.pictures.requests.append(request)
-        try:
+        with watched(request):
             drawing = self.pictures._scripted.popleft() if self.pictures._scripted else self.pictures.default
             await asyncio.sleep(drawing.delay)
-            if complaint := self._wrong_key(http):
-                return complaint
-            return self._painted(http, drawing)
-        except (asyncio.CancelledError, ConnectionError):
-            request.left_early, request.left_at = True, clock()
-            raise
-        finally:
-            request._over.set()
+            return self._wrong_key(http) or self._painted(http, drawing)
+        return web.Response()
 
     def _painted(self, http: web.Request, drawing: Drawing) -> web.Response:
         if drawing.status != 200 or drawing.body:

@@ -21,7 +21,9 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from tests.servers.model_answers import BrokeOff, Request, break_off, error_object
+from tests.servers.model_answers import error_object
+from tests.servers.stand_in import arrived, watched
+from tests.servers.streaming import Request, break_off
 
 
 def tiny_png(width: int = 2, height: int = 2, shade: int = 128) -> bytes:
@@ -76,19 +78,12 @@ class Pictures:
         self._files[path] = data
 
     async def _draw(self, http: web.Request) -> web.StreamResponse:
-        clock = asyncio.get_running_loop().time
-        request = Request(http.path, dict(http.headers), json.loads(await http.text()), clock())
+        request = arrived(Request, http, json.loads(await http.text()))
         self.requests.append(request)
-        try:
+        with watched(request):
             drawing = self._scripted.popleft() if self._scripted else self.default
             return self._refusal(request, drawing) or await self._drawn(http, request.body, drawing)
-        except BrokeOff:
-            return web.Response()
-        except (asyncio.CancelledError, ConnectionError):
-            request.left_early, request.left_at = True, clock()
-            raise
-        finally:
-            request._over.set()
+        return web.Response()
 
     def _refusal(self, request: Request, drawing: Drawing) -> web.Response | None:
         said, body = request.headers.get("Authorization", ""), request.body

@@ -6,16 +6,15 @@ As TGI's router does it (`huggingface_hub`'s client checks it in tests/real): sp
 more in the last event, `{"error", "error_type"}` in mid-stream.
 """
 
-import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
-from tests.servers.model_answers import PIECE_BYTES, Answer, Request, break_off, pieces_of
+from tests.servers.streaming import Answer, Request, Wire, streamed
 
 _FINISH_REASONS = {"stop": "eos_token", "length": "length", "stop_sequence": "stop_sequence"}
 _QUESTION = re.compile(r"<\|im_start\|>user\n(.*?)\n<\|im_end\|>", re.DOTALL)
@@ -56,50 +55,36 @@ def refusal(body: Mapping[str, Any]) -> str:
     return ""
 
 
-async def tgi_chunks(http: web.Request, request: Request, answer: Answer, text: str) -> AsyncIterator[bytes]:
+class _Events(Wire):
+    """TGI's, with special tokens at both ends."""
+
+    def begin(self) -> Iterator[bytes]:
+        yield token("<s>", special=True)
+
+    def piece(self, text: str) -> bytes:
+        return token(text)
+
+    def failure(self) -> bytes:
+        failed = {"error": "Request failed during generation: Server error: CUDA out of memory"}
+        return f"data:{self.answer.body or json.dumps({**failed, 'error_type': 'generation'})}\n\n".encode()
+
+    def torn(self) -> bytes:
+        return b'data:{"index": 1, "tok'
+
+    def line_begins(self) -> bytes:
+        return b'data:{"token": {"special": false, "text": "'
+
+    def line_ends(self) -> bytes:
+        return b'"}, "generated_text": "x"}\n\n'
+
+    def end(self, said: str) -> Iterator[bytes]:
+        if self.answer.end_mark:
+            reason = _FINISH_REASONS.get(self.answer.finish_reason, self.answer.finish_reason)
+            count = {"finish_reason": reason, "generated_tokens": self.request.words}
+            details = {**count, "seed": None, "input_length": 7}
+            yield token("</s>", special=True, generated_text=self.text, details=details)
+
+
+def tgi_chunks(http: web.Request, request: Request, answer: Answer, text: str) -> AsyncIterator[bytes]:
     """The bytes of a streamed answer, at its pace and with its fault."""
-    yield token("<s>", special=True)
-    for piece in pieces_of(answer, text):
-        if answer.fault not in ("", "linger") and request.words == answer.after_words:
-            async for chunk in _faulty(http, request, answer):
-                yield chunk
-            return
-        if answer.words_per_second:
-            await asyncio.sleep(1 / answer.words_per_second)
-        if answer.keep_alives:
-            yield b": keep-alive\n\n"
-        request.words += 1
-        yield token(piece)
-    if answer.fault == "cut":  # the text had fewer words than were to come before it
-        break_off(http)
-    if answer.end_mark:
-        reason = _FINISH_REASONS.get(answer.finish_reason, answer.finish_reason)
-        details = {"finish_reason": reason, "generated_tokens": request.words, "seed": None, "input_length": 7}
-        yield token("</s>", special=True, generated_text=text, details=details)
-    if answer.fault == "linger":
-        await asyncio.Event().wait()
-
-
-async def _faulty(http: web.Request, request: Request, answer: Answer) -> AsyncIterator[bytes]:
-    match answer.fault:
-        case "error":
-            failed = {"error": "Request failed during generation: Server error: CUDA out of memory"}
-            yield f"data:{answer.body or json.dumps({**failed, 'error_type': 'generation'})}\n\n".encode()
-        case "cut":
-            yield b'data:{"index": 1, "tok'
-            break_off(http)
-        case "reset":
-            break_off(http, reset=True)
-        case "stall":
-            await asyncio.Event().wait()
-        case "endless":
-            while True:
-                request.words += 1
-                yield token("and on " * 100)
-        case "huge_line":
-            yield b'data:{"token": {"special": false, "text": "'
-            for _ in range(answer.huge_bytes // PIECE_BYTES):
-                yield b"x" * PIECE_BYTES
-            yield b'"}, "generated_text": "x"}\n\n'
-        case _:
-            return  # cut_cleanly
+    return streamed(http, _Events(request, answer, text))

@@ -161,7 +161,7 @@ async def test_half_an_emoji_from_a_model_breaks_nothing(playground: Playground,
 
 
 async def test_a_permit_is_there_at_once_and_pages_are_the_source(playground: Playground) -> None:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         for priority in (Priority.TYPING, Priority.FIRST, Priority.INTERIM, Priority.FINAL):
             await playground.open(ADDRESS).budget.permit(priority)
     source, dialect = "**a** <b> 👍", PlaygroundDialect()
