@@ -82,10 +82,11 @@ async def run(config: Config) -> None:
     async with AsyncExitStack() as stack:
         messengers = await _messengers(config, stack)
         store: Store = await stack.enter_async_context(SqliteStore(Path(config.storage.url.removeprefix("sqlite:"))))
+        outliving = await stack.enter_async_context(AsyncExitStack())  # providers close after the replies that use them
         tasks = await stack.enter_async_context(Tasks())
         outbox = Outbox(lambda address: messengers[address.messenger].open(address), store, tasks)
         program = Program(config, messengers, store, outbox, tasks)
-        reception = await stack.enter_async_context(program)
+        reception = await outliving.enter_async_context(program)
         recent = await store.recent_places(RECENT_SECONDS)
         for messenger in messengers.values():
             messenger.budgets.written_before(recent)
@@ -125,13 +126,15 @@ class Program:
             poll_ages=lambda: {name: messenger.seconds_since_poll for name, messenger in messengers.items()},
         )
         self._providers = AsyncExitStack()
+        self._earlier: list[AsyncExitStack] = []  # of configs before, until the last answer of theirs is over
 
     async def __aenter__(self) -> Reception:
         self._reception = Reception(await self._services(self.config, self._providers), self._outbox, self._tasks)
         return self._reception
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._providers.aclose()
+        for providers in (*self._earlier, self._providers):
+            await providers.aclose()
 
     async def reload(self) -> Sequence[str]:
         """Read the config again; the faults, if it can't be used: then everything stays as it is."""
@@ -154,10 +157,10 @@ class Program:
 
     async def _retire(self, services: Services, earlier: AsyncExitStack) -> None:
         """Close the providers of before when the last answer of theirs is over."""
-        try:
-            await self._reception.use(services)
-        finally:
-            await earlier.aclose()
+        self._earlier.append(earlier)
+        await self._reception.use(services)
+        self._earlier.remove(earlier)
+        await earlier.aclose()
 
     async def _services(self, config: Config, stack: AsyncExitStack) -> Services:
         classes = {each.Settings: each for each in PROVIDERS.values()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from chat.commands import BadOptionError, Command, Option, read_options
-from chat.errors import NotSent
+from chat.errors import NotSent, ProviderError
 from chat.events import Completed, Replaced, ReplyEvent
 from chat.incoming import Invoked
 from chat.messages import Image
@@ -26,6 +26,7 @@ SIZES = {"1:1": (1024, 1024), "16:9": (800, 512), "9:16": (512, 800)}  # pixels
 MOST = 4  # pictures for one prompt
 SMALLEST, LARGEST = 64, 2048  # pixels of a side
 SEND_ATTEMPTS = 6
+PAUSE_SECONDS = 2.0  # after a send that may have been applied or not
 COMMAND = Command(
     "image",
     "turn",
@@ -51,14 +52,14 @@ class _WrongError(Exception):
 
 @dataclass
 class _Drawing:
-    """Pictures in the making. `drawn`: those that were sent in this run."""
+    """Pictures in the making. `begun`: those that were asked for in this run, and not refused: they are paid for."""
 
     turn: Turn
     services: Services
     model: ImageModel
     request: ImageRequest
     count: int
-    drawn: int = field(default=0)
+    begun: int = field(default=0)
 
     @asynccontextmanager
     async def stream(self) -> AsyncIterator[AsyncIterator[ReplyEvent]]:
@@ -71,14 +72,21 @@ class _Drawing:
         for number in range(self.turn.drawn, self.count):
             yield Replaced(language.say("image.progress", number=number + 1, count=self.count))
             seed = None if self.request.seed is None else self.request.seed + number
-            image = await self.model.provider.draw(replace(self.request, seed=seed))
+            image = await self._drawn(replace(self.request, seed=seed))
             await patiently(chat, partial(self._show, chat, image))
         yield Replaced(self._done(language))
         yield Completed()
 
+    async def _drawn(self, request: ImageRequest) -> Image:
+        self.begun += 1  # also where somebody stops it half-way: the provider draws on
+        try:
+            return await self.model.provider.draw(request)
+        except ProviderError:
+            self.begun -= 1
+            raise
+
     async def _show(self, chat: Chat, image: Image) -> None:
         await chat.send_image(image, self.request.prompt, reply=quotes(self.turn.incoming))
-        self.drawn += 1
         await insist(partial(self.services.store.drew, self.turn.id))  # not counted, it would be drawn again
 
     def _done(self, language: Language) -> str:
@@ -95,14 +103,13 @@ async def handle(turn: Turn, services: Services) -> Outcome:
         drawing = _read(turn, asked, services, language)
     except _WrongError as wrong:
         return Outcome(Final("", wrong.sentence), turn.reply)
-    # What was begun before a restart goes on.
-    refusal = "" if turn.drawn else await quotas.refusal(services, asked, "images", drawing.count)
-    if refusal:
-        return Outcome(Final("", refusal), turn.reply)
     live = live_reply(turn, services)
-    with registered(turn, live, services):
-        shown = await live.show(drawing.stream())
-    drawn = turn.drawn + drawing.drawn  # those of an earlier run weren't counted yet: it never came to this
+    async with quotas.reserved(services, asked, "images", drawing.count) as refusal:
+        if refusal and not turn.drawn:  # what was begun before a restart goes on
+            return Outcome(Final("", refusal), turn.reply)
+        with registered(turn, live, services):
+            shown = await live.show(drawing.stream())
+    drawn = turn.drawn + drawing.begun  # those of an earlier run weren't counted yet: it never came to this
     spent = services.spent(asked, Amount(images=drawn)) if drawn else None
     if shown.gone:
         return Outcome(None, shown.state, spent=spent)
@@ -160,7 +167,8 @@ async def patiently(chat: Chat, show: Callable[[], Coroutine[object, object, Non
 
     Once begun, a call is never interrupted: a picture that is there must be counted, also when somebody stops here.
     """
-    for attempt in range(SEND_ATTEMPTS):
+    unsure = False
+    for _ in range(SEND_ATTEMPTS):
         await chat.budget.permit(Priority.FIRST)
         try:
             await uninterrupted(show())
@@ -168,8 +176,11 @@ async def patiently(chat: Chat, show: Callable[[], Coroutine[object, object, Non
             chat.budget.slow_down(refusal.retry_after)
         except (Refused, PlaceGone) as refusal:
             raise NotSent(str(refusal)) from refusal
-        except MessengerError:
-            await asyncio.sleep(2**attempt)
+        except MessengerError as failure:
+            if unsure:  # it may be there twice by now
+                raise NotSent(str(failure)) from failure
+            unsure = True
+            await asyncio.sleep(PAUSE_SECONDS)
         else:
             return
     raise NotSent("the messenger didn't take the picture")

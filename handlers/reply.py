@@ -27,17 +27,21 @@ async def answer(turn: Turn, said: Said, services: Services) -> Outcome:
     """Ask the conversation's model and show its answer while it grows."""
     live = live_reply(turn, services)
     with registered(turn, live, services):  # from the first moment on: /stop may come right behind the question
-        model = await services.model_of(said.address.conversation)
-        refusal = await quotas.refusal(services, said, "messages")
-        if refusal:
-            return Outcome(Final("", refusal), turn.reply)
-        try:
-            question = await understand(said, model, services)
-        except CantAskError as reason:
-            return Outcome(Final("", reason.sentence), turn.reply)
-        request = await _request(turn, question, model, services)
-        status = partial(_tell, turn, live, services.language(said))
-        shown = await live.show(model.provider.stream_reply(request, status))
+        async with quotas.reserved(services, said, "messages") as refusal:
+            if refusal:
+                return Outcome(Final("", refusal), turn.reply)
+            return await _ask(turn, said, live, services)
+
+
+async def _ask(turn: Turn, said: Said, live: LiveReply, services: Services) -> Outcome:
+    model = await services.model_of(said.address.conversation)
+    try:
+        question = await understand(said, model, services)
+    except CantAskError as reason:
+        return Outcome(Final("", reason.sentence), turn.reply)
+    request = await _request(turn, question, model, services)
+    status = partial(_tell, turn, live, services.language(said))
+    shown = await live.show(model.provider.stream_reply(request, status))
     _note_trouble(model, shown, services)
     return _outcome(turn, question, shown, services)
 
@@ -97,7 +101,7 @@ def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -
     exchange = (question.kept, Message("assistant", text)) if text.strip() else ()
     usage = shown.usage
     amount = Amount(1, 0, usage.input_tokens if usage else 0, usage.output_tokens if usage else 0)
-    spent = services.spent(turn.incoming, amount) if text.strip() or not shown.failure else None
+    spent = services.spent(turn.incoming, amount) if shown.fresh or not shown.failure else None
     if shown.gone:
         return Outcome(None, shown.state, exchange, spent=spent)
     if shown.failure:

@@ -1,6 +1,7 @@
 """What handlers work with, and what they give back."""
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -75,6 +76,7 @@ class Bot:
     delivered: Callable[[Address], Awaitable[None]]  # waits for the earlier answers of a conversation
     reload: Callable[[], Awaitable[Sequence[str]]]  # reads the config again; the faults, if it can't be used
     poll_ages: Callable[[], Mapping[str, float]]  # messenger → seconds since its server was heard
+    reserved: Counter[tuple[str, str]] = field(default_factory=Counter)  # (who, kind) → what runs, and isn't spent yet
     running: dict[int, Running] = field(default_factory=dict)
     trouble: dict[str, str] = field(default_factory=dict)  # model → the text key of what is wrong with it
     started_at: float = field(default_factory=time.time)

@@ -44,6 +44,7 @@ class Shown:
     failure: BotError | None = None
     gone: bool = False  # the message or the place was taken away: there is nothing left to show
     usage: Usage | None = None
+    fresh: bool = False  # there is text of this run, and not only of an earlier one
     settled: Settled | None = None  # waits for the last call; its messages. To be awaited before they are changed
 
 
@@ -110,7 +111,7 @@ class LiveReply:
             await uninterrupted(self._remember())
             raise
         self._close()
-        return Shown(self._state, end, failure, self._gone, self._usage, self._settle)
+        return Shown(self._state, end, failure, self._gone, self._usage, bool(self._text.strip()), self._settle)
 
     @property
     def _state(self) -> ReplyState:

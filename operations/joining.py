@@ -32,7 +32,7 @@ def continues(before: Turn, after: Turn) -> bool:
         return False
     if one.album or two.album:
         return one.album == two.album
-    return one.unfinished and after.received_at - before.received_at < APART_SECONDS
+    return one.unfinished and abs(after.received_at - before.received_at) < APART_SECONDS
 
 
 def joined(parts: Sequence[Turn]) -> Said:

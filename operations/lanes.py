@@ -46,6 +46,16 @@ class Lanes:
         del lane[1]
         return turn
 
+    def drop(self, unwanted: Callable[[Turn], bool]) -> list[Turn]:
+        """Take all unwanted turns out that wait behind a running one."""
+        dropped = []
+        for lane in self._lanes.values():
+            first, *others = lane
+            dropped += [turn for turn in others if unwanted(turn)]
+            lane.clear()
+            lane.extend([first, *(turn for turn in others if not unwanted(turn))])
+        return dropped
+
     def close(self) -> None:
         """Begin no further turn; those that run go on."""
         self._closed = True

@@ -66,6 +66,11 @@ class Outbox:
             self._tasks.start(self._walk(place, line), f"outbox {place}")
         line.letters.append(letter)
 
+    def waiting(self, address: Address) -> int:
+        """How many answers are on their way to that place."""
+        line = self._lines.get(address.budget)
+        return len(line.letters) if line else 0
+
     async def delivered(self, address: Address) -> None:
         """Wait until nothing of that conversation is on its way."""
         line = self._lines.get(address.budget)

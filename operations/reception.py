@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
-from chat.incoming import Incoming, Said, Unreadable
+from chat.incoming import Incoming, Invoked, Left, Said, Unreadable
 from chat.replies import Final
 from handlers import attempt, interrupts, kind_of
 from handlers.reply import quotes, registered
@@ -24,6 +24,9 @@ from storage.base import Turn, insist
 log = logging.getLogger(__name__)
 
 
+MOST_WAITING = 20  # answers on their way to one place, where those of commands are left out
+
+
 class Reception:
     """What messengers hand incoming things to (`messengers.base.Receive`)."""
 
@@ -36,6 +39,7 @@ class Reception:
         self._lanes = Lanes(self._run_in_lane, tasks)
         self._at_once: dict[str, dict[int, asyncio.Event]] = {}  # conversation → turns that run beside its lane
         self._strangers = Strangers()
+        self._refusing: set[str] = set()  # conversations that are being told that too much waits
         self._closed = False
 
     async def __call__(self, incoming: Incoming) -> None:
@@ -82,10 +86,14 @@ class Reception:
             self._post(turn, Outcome(turn.final, turn.reply, failed=turn.failed))
             return
         match kind_of(turn.incoming):
-            case "control":
+            case "control" if isinstance(turn.incoming, Invoked):
                 conversation = turn.incoming.address.conversation
                 self._at_once.setdefault(conversation, {})[turn.id] = asyncio.Event()
                 self._tasks.start(self._run_at_once(turn), f"turn {turn.id}")
+            case "control":
+                if isinstance(turn.incoming, Left):
+                    self._forsake(turn)
+                self._tasks.start(self._run(turn), f"turn {turn.id}")
             case "barrier" | "turn":
                 if interrupts(turn, self._services):
                     stop_all(turn.incoming, self._services)
@@ -102,9 +110,23 @@ class Reception:
         return last is None or not continues(last, turn)  # the rest of an album or a paste is no further message
 
     async def _refuse(self, turn: Turn) -> None:
-        waiting = self._lanes.waiting(turn.incoming.address.conversation)
+        """Say so once: while the sentence is on its way, more of it would only stand in front of real answers."""
+        conversation = turn.incoming.address.conversation
+        if conversation in self._refusing:
+            await self._conclude(turn, Outcome())
+            return
+        self._refusing.add(conversation)
+        waiting = self._lanes.waiting(conversation)
         sentence = self._services.language(turn.incoming).say("reply.waiting", count=waiting)
         await self._conclude(turn, Outcome(Final("", sentence)))
+        await self._outbox.delivered(turn.incoming.address)
+        self._refusing.discard(conversation)
+
+    def _forsake(self, left: Turn) -> None:
+        """The bot was taken away from a place: what waits there is not asked any more."""
+        place = left.incoming.address.budget
+        for turn in self._lanes.drop(lambda each: each.incoming.address.budget == place and each.id < left.id):
+            self._tasks.start(self._conclude(turn, Outcome()), f"turn {turn.id}")
 
     async def _run_at_once(self, turn: Turn) -> None:
         conversation = turn.incoming.address.conversation
@@ -131,7 +153,9 @@ class Reception:
                 with registered(turn, gathering, services):
                     turn = await self._whole(turn)
             await insist(partial(services.store.begin, turn.id))
-            if gathering.stopped:
+            if not self._is_welcome(turn, services):
+                outcome = Outcome()
+            elif gathering.stopped:
                 outcome = Outcome(Final("", services.language(turn.incoming).say("reply.stopped")), turn.reply)
             else:
                 outcome = await attempt(turn, services)
@@ -141,6 +165,10 @@ class Reception:
             async with self._unused:
                 self._unused.notify_all()
 
+    def _is_welcome(self, turn: Turn, services: Services) -> bool:
+        """Whether it may still be handled: the config may have changed since it came in."""
+        return isinstance(turn.incoming, Unreadable | Left) or services.access.allows(turn.incoming)
+
     async def _whole(self, turn: Turn) -> Turn:
         """The turn with the parts of it that follow, as one."""
         parts = [turn]
@@ -148,7 +176,8 @@ class Reception:
             conversation = turn.incoming.address.conversation
             more = self._lanes.take_next(conversation, partial(continues, parts[-1]))
             if more is None:
-                await asyncio.sleep(max(0.0, parts[-1].received_at + WAIT_SECONDS - time.time()))
+                age = max(0.0, time.time() - parts[-1].received_at)  # the clock may have been set back
+                await asyncio.sleep(max(0.0, WAIT_SECONDS - age))
                 more = self._lanes.take_next(conversation, partial(continues, parts[-1]))
             if more is None:
                 break
@@ -160,6 +189,8 @@ class Reception:
         return replace(turn, incoming=whole)
 
     async def _conclude(self, turn: Turn, outcome: Outcome) -> None:
+        if kind_of(turn.incoming) == "control" and self._outbox.waiting(turn.incoming.address) >= MOST_WAITING:
+            outcome = replace(outcome, final=None)  # a heap of /help must not stand in front of real answers
         answer = partial(self._services.store.answer, turn.id, outcome.reply, outcome.final, outcome.history)
         await insist(partial(answer, failed=outcome.failed, spent=outcome.spent))
         if outcome.final:

@@ -83,7 +83,12 @@ class ChatUi:
 
     async def __aexit__(self, *exc: object) -> None:
         try:
-            await asyncio.gather(*self._errands, return_exceptions=True)  # each is bounded in time
+            # A server may keep silent for as long as its time-outs allow; the end of the program can't wait for that.
+            if self._errands:
+                await asyncio.wait(self._errands, timeout=self._farewell_seconds + 1)
+            for errand in self._errands:
+                errand.cancel()
+            await asyncio.gather(*self._errands, return_exceptions=True)
         finally:
             await self._http.__aexit__(*exc)
 

@@ -110,7 +110,7 @@ class Gradio:
         self._name = name
         self._settings = settings
         headers = {"X-HF-Authorization": f"Bearer {self._key}"} if self._key else None
-        self._http = HttpClient(name, settings, headers=headers, secrets=(self._key,))
+        self._http = HttpClient(name, settings, headers=headers, secrets=(self._key,), redirects=not self._key)
         self._hub = Hub(self._http, settings.hub_url, self._key)
         self._function: ChatFunction | None = None
 

@@ -163,7 +163,8 @@ class HttpClient:
     """The HTTP side of one provider: an async context manager that owns its session.
 
     `provider` is the name in the config; `secrets` never appear in an error. With `cookies` the server's cookies are
-    kept, also those of a server without a host name.
+    kept, also those of a server without a host name. Without `redirects` none is followed: on the way to another host
+    aiohttp drops Authorization and cookies, but no other header that holds a key.
     """
 
     def __init__(
@@ -174,7 +175,9 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         secrets: tuple[str, ...] = (),
         cookies: bool = False,
+        redirects: bool = True,
     ) -> None:
+        self._redirects = redirects
         self._provider = provider
         self._settings = settings
         self._headers = {"User-Agent": "Parley", "Accept-Encoding": "identity", **(headers or {})}
@@ -228,7 +231,7 @@ class HttpClient:
             raise RuntimeError("an HttpClient is used between enter and exit")
         session = self._session
         # A redirect turns a POST into a GET: the person is to be told of the right address instead.
-        follow = method == "GET"
+        follow = method == "GET" and self._redirects
         try:
             return await patience.wait(lambda: session.request(method, url, allow_redirects=follow, **options))
         except failures.FOREIGN as error:

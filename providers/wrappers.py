@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Self, TypeGuard
 
-from chat.errors import ContextTooLong, InternalError, ProviderError
+from chat.errors import ContextTooLong, InternalError, ProviderError, TimedOut
 from chat.events import ReplyEvent
 from chat.messages import Image, Message
 from providers.base import (
@@ -72,7 +72,8 @@ class Retrying:
             try:
                 return await self._provider.draw(request)
             except ProviderError as error:
-                pause = self._pause_after(error, attempt)
+                # After a time-out the provider may draw on, and be paid for it: a second one isn't asked for unasked.
+                pause = None if isinstance(error, TimedOut) else self._pause_after(error, attempt)
                 if pause is None:
                     raise
                 await asyncio.sleep(pause)

@@ -7,6 +7,7 @@ from string import Formatter
 from typing import get_args
 
 import pytest
+import yaml
 
 from chat.commands import Command
 from chat.errors import BotError, ProviderError
@@ -206,7 +207,8 @@ def test_sections_become_dotted_keys_without_the_line_end_of_blocks() -> None:
     assert flatten({"a": {"b": {"c": "x\n"}, "d": 1}, "e": "y"}) == {"a.b.c": "x", "a.d": "1", "e": "y"}
 
 
-def test_a_stranger_is_shown_a_line_that_can_be_copied_into_the_config() -> None:
+def test_a_stranger_is_shown_what_the_config_must_say_as_yaml() -> None:
     for language in (EN, RU):
-        assert 'access: {allow: ["telegram:5"]}' in language.say("access.stranger", id="5", entry="telegram:5")
-        assert 'access: {admins: ["telegram:5"]}' in language.say("access.first", id="5", entry="telegram:5")
+        for key, name in (("access.stranger", "allow"), ("access.first", "admins")):
+            shown = language.say(key, id="5", entry="telegram:5").partition("```yaml\n")[2].partition("```")[0]
+            assert yaml.safe_load(shown) == {"access": {name: ["telegram:5"]}}

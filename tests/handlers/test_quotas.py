@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -44,8 +45,13 @@ async def spend(scene: Scene, who: str, day: str | None = None, **amount: int) -
     await scene.store.answer(turn.id, turn.reply, None, (), failed=False, spent=spent)
 
 
+async def refusal(scene: Scene, incoming: Incoming, kind: quotas.Kind = "messages", count: int = 1) -> str:
+    async with quotas.reserved(scene.services, incoming, kind, count) as sentence:
+        return sentence
+
+
 async def refused(scene: Scene, incoming: Incoming, kind: quotas.Kind = "messages", count: int = 1) -> bool:
-    return bool(await quotas.refusal(scene.services, incoming, kind, count))
+    return bool(await refusal(scene, incoming, kind, count))
 
 
 # How much
@@ -80,7 +86,7 @@ async def test_the_limit_for_all_stops_those_too_who_used_nothing() -> None:
     await spend(scene, "telegram:5", messages=2)
     assert not await refused(scene, said("x"))
     await spend(scene, "playground:1", messages=1)
-    sentence = await quotas.refusal(scene.services, said("x"), "messages")
+    sentence = await refusal(scene, said("x"))
     assert without_time(sentence) == without_time(scene.say("quota.all_messages", **WHEN))
     assert not await refused(scene, invoked("image"), "images"), "that one is for messages"
 
@@ -113,10 +119,25 @@ async def test_the_sentence_is_in_the_persons_language_with_the_limit_and_when_i
     await spend(scene, ANNA_IS, messages=1, images=6)
     russian = Sender(ANNA.id, "Анна", "ru")
     say = scene.texts.of("ru").say
-    sentence = await quotas.refusal(scene.services, said("x", sender=russian), "messages")
+    sentence = await refusal(scene, said("x", sender=russian), "messages")
     assert without_time(sentence) == without_time(say("quota.messages", limit=1, used=1, **WHEN))
-    sentence = await quotas.refusal(scene.services, invoked("image", sender=russian), "images", 2)
+    sentence = await refusal(scene, invoked("image", sender=russian), "images", 2)
     assert without_time(sentence) == without_time(say("quota.images", limit=7, used=6, **WHEN))
+
+
+async def test_what_runs_side_by_side_counts_before_it_is_spent_and_no_longer_than_it_runs() -> None:
+    scene = Scene(limits=LimitsSettings(messages_per_day=2, all_messages_per_day=3))
+    everywhere = [said(f"x{number}", Address("telegram", "-100", str(number), private=False)) for number in range(9)]
+    async with AsyncExitStack() as asking:
+        sentences = [
+            await asking.enter_async_context(quotas.reserved(scene.services, each, "messages")) for each in everywhere
+        ]
+        assert [bool(sentence) for sentence in sentences] == [False] * 2 + [True] * 7
+        somebody = [said("x", sender=Sender(str(number))) for number in (6, 7)]
+        assert [await refused(scene, each) for each in somebody] == [False, False]
+        await asking.enter_async_context(quotas.reserved(scene.services, somebody[0], "messages"))
+        assert await refused(scene, somebody[1]), "all together have no more"
+    assert not await refused(scene, everywhere[0])
 
 
 # When it begins again

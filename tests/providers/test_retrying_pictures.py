@@ -5,7 +5,17 @@ from collections import deque
 
 import pytest
 
-from chat.errors import BadKey, Blocked, Garbled, InternalError, Overloaded, ProviderError, RateLimited, TimedOut
+from chat.errors import (
+    BadKey,
+    Blocked,
+    Garbled,
+    InternalError,
+    Overloaded,
+    ProviderError,
+    RateLimited,
+    TimedOut,
+    Unreachable,
+)
 from chat.messages import Image
 from providers.base import ImageProvider, ImageRequest
 from providers.wrappers import Retrying, can_draw
@@ -43,9 +53,15 @@ def draw(painter: Painter, attempts: int = 4) -> Image | ProviderError:
 
 
 def test_a_failure_that_may_pass_is_tried_again_after_one_two_and_four_seconds() -> None:
-    painter = Painter(Overloaded(), TimedOut(), RateLimited())
+    painter = Painter(Overloaded(), Unreachable(), RateLimited())
     assert draw(painter) is PICTURE
     assert painter.drew_at == pytest.approx([0, 1, 3, 7])
+
+
+def test_after_a_time_out_no_second_picture_is_asked_for_because_the_first_may_be_paid_already() -> None:
+    painter = Painter(error := TimedOut())
+    assert draw(painter) is error
+    assert painter.drew_at == [0]
 
 
 def test_a_server_that_says_how_long_is_asked_again_just_then_but_not_after_more_than_a_minute() -> None:

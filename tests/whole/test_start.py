@@ -2,14 +2,17 @@
 
 import asyncio
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.program import ROOT, Program
+from tests.servers.gradio import GradioServer
 from tests.servers.model import Answer, ModelServer
 from tests.servers.telegram import TelegramServer
 from tests.whole.conftest import FRIENDS, StartBot
@@ -80,6 +83,28 @@ async def test_the_playground_answers_and_the_start_up_text_tells_where(tmp_path
                         break
         assert await program.terminate() == 0
         assert "Traceback" not in program.output
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_answer_that_sigterm_interrupts_is_left_to_the_next_start_and_is_no_failure(tmp_path: Path) -> None:
+    """A provider that has something to say when it is left must still have its connections then."""
+    async with GradioServer("pairs") as app, aiohttp.ClientSession() as browser:
+        app.default = Answer(text="word " * 400, words_per_second=10)
+        config = PLAYGROUND | {
+            "providers": {"space": {"type": "gradio", "base_url": app.url}},
+            "models": {"space": {"provider": "space"}},
+        }
+        async with Program(tmp_path, config) as program:
+            await program.started()
+            url = re.findall(r"http://127\.0\.0\.1:\d+", program.output)[0]
+            said = {"id": "22222222-2222-4222-8222-222222222222", "text": "hello"}
+            async with browser.post(f"{url}/say", json=said, headers={"Origin": url}) as taken:
+                assert taken.status == 200
+            await app.asked()
+            assert await program.terminate() == 0
+            assert "failed" not in program.output
+    with closing(sqlite3.connect(tmp_path / "data" / "bot.db")) as database:
+        assert database.execute("SELECT state, failed FROM turns").fetchall() == [("running", 0)]
 
 
 @pytest.mark.asyncio(loop_scope="module")
