@@ -151,13 +151,13 @@ class Program:
         providers, earlier = AsyncExitStack(), self._providers
         services = await self._services(config, providers)
         self.config, self._providers = config, providers
+        self._earlier.append(earlier)
         self._tasks.start(self._retire(services, earlier), "reload")
         log.info("the config was read again")
         return ()
 
     async def _retire(self, services: Services, earlier: AsyncExitStack) -> None:
         """Close the providers of before when the last answer of theirs is over."""
-        self._earlier.append(earlier)
         await self._reception.use(services)
         self._earlier.remove(earlier)
         await earlier.aclose()

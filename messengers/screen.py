@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from chat.buttons import Button
 from messengers.base import Chat, Page, PlaceMoved, Refused
-from messengers.splitting import split
+from messengers.splitting import settled, split
 
 _LAST_WORD = re.compile(r"(?:^|\s+)\S+\s*$")
 
@@ -129,13 +129,13 @@ class Layout:
             self._cuts, self._full = [], []  # the provider replaced text that was full already
         self._source = source
         parts = split(source, self._dialect, self._cuts)
-        for part in parts[len(self._full) : -1]:
+        self._cuts = list(settled(parts, source))
+        for part in parts[len(self._full) : len(self._cuts)]:
             self._full.append(Wanted(part.source, self._dialect.render(part.source, final=True)))
-            self._cuts.append(part.end)
-        if not parts:
-            return []
-        last = Wanted(parts[-1].source, self._dialect.render(parts[-1].source, final=final))
-        visible = [want for want in (*self._full, last) if want.page.size]
-        if final and not visible:  # nothing but markup: better that than nothing at all
+        growing = [
+            Wanted(part.source, self._dialect.render(part.source, final=final)) for part in parts[len(self._cuts) :]
+        ]
+        visible = [want for want in (*self._full, *growing) if want.page.size]
+        if final and parts and not visible:  # nothing but markup: better that than nothing at all
             visible = [Wanted(source, self._dialect.plain(source))]
         return [*visible[:-1], *(replace(want, buttons=buttons) for want in visible[-1:])]
