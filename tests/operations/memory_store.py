@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -24,9 +25,8 @@ class MemoryStore(SqliteStore):
         self.calls: list[str] = []
         self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         migrate(self._connection, MIGRATIONS)
-
-    def __del__(self) -> None:
-        self._connection.close()
+        # Not __del__: in a cycle the connection might be finalised before the store, and Python 3.13 warns of that.
+        weakref.finalize(self, self._connection.close)
 
     @property
     def turns(self) -> dict[int, Turn]:
