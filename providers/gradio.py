@@ -17,7 +17,7 @@ from chat.errors import CutOff, Garbled, ModelNotFound, ProviderError
 from chat.events import ReplyEvent
 from providers.answers import opened
 from providers.base import Capabilities, JsonValue, ModelInfo, ReplyRequest, Status, StatusSink
-from providers.http import Exchange, HttpClient, HttpSettings, checked_base_url, checked_key
+from providers.http import Exchange, HttpClient, HttpSettings, checked_base_url, checked_base_url_or_none, checked_key
 from providers.spaces import Hub, SpaceWait, may_sleep
 from providers.stream import ServerEvent, server_events
 from providers.wire.gradio import AnswerReader, session_failure
@@ -67,12 +67,8 @@ class GradioSettings(HttpSettings, frozen=True, extra="forbid"):
     default_system_prompt: str | None = None  # where a question comes without one; None = the preset's
 
     _api_key = field_validator("api_key")(checked_key)
+    _base_url = field_validator("base_url")(checked_base_url_or_none)
     _hub_url = field_validator("hub_url")(checked_base_url)
-
-    @field_validator("base_url")
-    @classmethod
-    def _base_url(cls, base_url: str) -> str:
-        return checked_base_url(base_url) if base_url.strip() else ""
 
     @model_validator(mode="after")
     def _some_address(self) -> Self:

@@ -59,6 +59,11 @@ def checked_base_url(base_url: str) -> str:
     return str(url).rstrip("/")
 
 
+def checked_base_url_or_none(base_url: str) -> str:
+    """As `checked_base_url`, but nothing, or white space alone, is nothing."""
+    return checked_base_url(base_url) if base_url.strip() else ""
+
+
 def checked_key(key: SecretStr) -> SecretStr:
     """A key fit for a header, without white space around it. Raises `ValueError`."""
     text = key.get_secret_value().strip()

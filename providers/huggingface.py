@@ -20,7 +20,7 @@ from providers import failures
 from providers.answers import opened
 from providers.base import Capabilities, ImageRequest, ModelInfo, ReplyRequest, Status, StatusSink
 from providers.fetch import SafeFetch
-from providers.http import Exchange, HttpClient, HttpSettings, checked_base_url, checked_key
+from providers.http import Exchange, HttpClient, HttpSettings, checked_base_url, checked_base_url_or_none, checked_key
 from providers.hub import Hub
 from providers.openai import MAX_PICTURE_BYTES, OpenAI, OpenAISettings
 from providers.stream import ServerEvent, read_json, server_events
@@ -43,12 +43,8 @@ class HuggingFaceSettings(HttpSettings, frozen=True, extra="forbid"):
     api_key: SecretStr = SecretStr("")
 
     _api_key = field_validator("api_key")(checked_key)
+    _base_url = field_validator("base_url")(checked_base_url_or_none)
     _hub_url = field_validator("hub_url")(checked_base_url)
-
-    @field_validator("base_url")
-    @classmethod
-    def _base_url_or_none(cls, base_url: str) -> str:
-        return checked_base_url(base_url) if base_url.strip() else ""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -1,7 +1,5 @@
 """Promises of the stand-in Telegram to an unmodified client: pictures, files and what people send besides text."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest, TelegramEntityTooLarge, TelegramNetworkError
@@ -12,18 +10,6 @@ from tests.servers.telegram import NO_FLOOD, Fault, Person, TelegramServer
 from tests.servers.telegram_client import keyboard, telegram_client
 from tests.servers.telegram_files import LARGEST_DOWNLOAD, LARGEST_PHOTO, LARGEST_UPLOAD, png
 from tests.servers.telegram_media import SAMPLES
-
-
-@pytest.fixture
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer(flood=NO_FLOOD) as server:
-        yield server
-
-
-@pytest.fixture
-async def bot(telegram: TelegramServer) -> AsyncIterator[Bot]:
-    async with telegram_client(telegram) as client:
-        yield client
 
 
 async def received(bot: Bot) -> list[Message]:
