@@ -15,12 +15,15 @@ from handlers.fitting import fit
 from handlers.prompt import system_prompt
 from handlers.question import CantAskError, Question, understand
 from handlers.services import Model, Outcome, Running, Services, Stoppable
+from messengers.base import Dialect
 from messengers.live_reply import LiveReply, Shown
 from providers.base import ReplyRequest, Status
 from storage.base import Amount, Turn
 from texts import Language
 
 log = logging.getLogger(__name__)
+
+BEGINNING = 2000  # characters of an answer that are looked at before all of it is
 
 
 async def answer(turn: Turn, said: Said, services: Services) -> Outcome:
@@ -109,7 +112,7 @@ def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -
         return Outcome(final, shown.state, exchange, failed=True, spent=spent, settled=shown.settled)
     dialect = services.bot.open_chat(turn.incoming.address).dialect
     match shown.end:
-        case "done" if dialect.render(text, final=True).size:
+        case "done" if is_visible(text, dialect):
             final = Final(text)
         case "done":
             final = Final("", language.say("reply.empty"), (retry_button(turn, language),))
@@ -117,6 +120,11 @@ def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -
         case reason:
             final = Final(text, language.say(f"reply.{reason}"))
     return Outcome(final, shown.state, exchange, spent=spent, settled=shown.settled)
+
+
+def is_visible(text: str, dialect: Dialect) -> bool:
+    """Whether an answer shows anything. Its beginning nearly always tells, and all replies wait while one is rendered."""
+    return any(dialect.render(piece, final=True).size for piece in (text[:BEGINNING], text))
 
 
 def explain(turn: Turn, error: BotError, language: Language, text: str = "") -> Final:
