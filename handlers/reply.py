@@ -123,7 +123,7 @@ def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -
 
 
 def is_visible(text: str, dialect: Dialect) -> bool:
-    """Whether an answer shows anything. Its beginning nearly always tells, and all wait while a long one is rendered."""
+    """Whether an answer shows anything. Its beginning nearly always tells, and all wait while a long one renders."""
     return any(dialect.render(piece, final=True).size for piece in (text[:BEGINNING], text))
 
 
