@@ -42,6 +42,14 @@ class Texts:
         files = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in sorted(folder.glob("*.yaml"))}
         return cls({code: Language(code, flatten(tree)) for code, tree in files.items()}, default)
 
+    def section(self, name: str) -> Mapping[str, Mapping[str, str]]:
+        """One section's sentences, for those who may not import this module: language → key within it → sentence."""
+        prefix = f"{name}."
+        return {
+            code: {key.removeprefix(prefix): text for key, text in each.sentences.items() if key.startswith(prefix)}
+            for code, each in {"": self.of(""), **self.languages}.items()
+        }
+
     def of(self, language: str) -> Language:
         """The language for a tag such as `ru` or `pt-br`; the default where we don't speak it."""
         return self.languages.get(language.lower().partition("-")[0]) or self.languages[self.default]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-Verb = Literal["stop", "retry", "model", "models"]
+Verb = Literal["stop", "retry", "continue", "model", "models"]
 
 
 @dataclass(frozen=True, slots=True)

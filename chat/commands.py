@@ -1,7 +1,7 @@
 """Commands are declared once, in handlers/; messengers make their menus and completions from these values."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,9 +21,10 @@ class Option:
     """
 
     name: str = ""
-    kind: Literal["text", "number", "choice"] = "text"
+    kind: Literal["text", "number", "choice", "file"] = "text"  # a file: only where a messenger has forms
     required: bool = False
     choices: tuple[str, ...] = ()
+    suggests: bool = False  # values are proposed while it is typed (`messengers.base.Reception.suggest`)
 
 
 _OPTION = re.compile(r"(?<!\S)(?:--|—)([A-Za-z]\w*)(?:=(\S*)|\s+(\S+)|(?!\S))[ \t]?")
@@ -47,6 +48,16 @@ class Command:
     access: CommandAccess = "anyone"
     options: tuple[Option, ...] = ()
     hidden: bool = False  # works, but is not in the menu (Telegram's /start)
+    discreet: bool = False  # its answer is for the asker alone, where a messenger can do that
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """A command as menus, forms and completion show it. Texts by language code; "" = any other language."""
+
+    command: Command
+    description: Mapping[str, str]
+    options: Mapping[str, Mapping[str, str]]  # option's name ("" = the one without) → its description
 
 
 def read_command(text: str, known: Collection[str], bot_name: str = "") -> tuple[str, str] | None:

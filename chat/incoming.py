@@ -12,7 +12,9 @@ class Address:
 
     `place` is what a messenger's rate limits count (a Telegram chat, a Discord channel); `thread` parts it into
     conversations (a topic); `message` is what the answer may reply to. `token` is for messengers that hand out one
-    for an answer (Discord's interactions), good until `token_expires_at` (Unix seconds).
+    for an answer (Discord's interactions), good until `token_expires_at` (Unix seconds). `within`: what the place is
+    part of, as `access` in the config names it (`guild:77`, `channel:99`). `branch`: a chain of replies, which has a
+    history and a lane of its own, while model and instructions are the room's.
     """
 
     messenger: str
@@ -22,10 +24,17 @@ class Address:
     private: bool = True
     token: str = ""
     token_expires_at: float = 0.0
+    within: tuple[str, ...] = ()
+    branch: str = ""
 
     @property
     def conversation(self) -> str:
         """The key of history and lane."""
+        return self.room + (f":{self.branch}" if self.branch else "")
+
+    @property
+    def room(self) -> str:
+        """The key of what is chosen, and of who may command: all chains of replies in it share that."""
         return f"{self.messenger}:{self.place}" + (f"/{self.thread}" if self.thread else "")
 
     @property
@@ -41,6 +50,7 @@ class Sender:
     id: str
     name: str = ""
     language: str = ""  # as the messenger gives it: "ru", "pt-br"; empty = unknown
+    roles: tuple[str, ...] = ()  # as `access` in the config names them: `role:88`
 
 
 @dataclass(frozen=True, slots=True)

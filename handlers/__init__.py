@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import partial
 
 from chat.buttons import Verb
-from chat.commands import Command, CommandKind
+from chat.commands import Command, CommandKind, MenuEntry
 from chat.errors import BotError, InternalError
 from chat.incoming import Incoming, Invoked, Left, Pressed, Said, Unreadable
 from chat.replies import Final
-from handlers import admin, forget, image, model, new, reply, retry, stop, system, usage
+from handlers import admin, ask, continuing, forget, image, model, new, reply, retry, stop, system, usage
 from handlers import help as help_handler
 from handlers.services import Handler, Outcome, Services, who
 from storage.base import Turn, insist
@@ -26,6 +26,7 @@ async def _help(turn: Turn, services: Services) -> Outcome:
 # In the order of menus and of /help.
 HANDLERS: Mapping[Command, Handler] = {
     help_handler.START: _help,
+    ask.COMMAND: ask.handle,
     new.COMMAND: new.handle,
     model.COMMAND: model.handle,
     image.COMMAND: image.handle,
@@ -41,14 +42,20 @@ COMMANDS: tuple[Command, ...] = tuple(HANDLERS)
 BY_NAME = {command.name: command for command in COMMANDS}
 
 
-def menu(texts: Texts) -> Mapping[str, Sequence[tuple[str, str]]]:
-    """The commands with their descriptions for a messenger's menu: language → (name, description); "" = any other."""
-    listed = [each for each in COMMANDS if not each.hidden and each.access != "admin"]
+def menu(texts: Texts) -> Sequence[MenuEntry]:
+    """The commands for menus and forms, with their descriptions in every language."""
     languages = {"": texts.of(""), **texts.languages}
-    return {
-        code: [(each.name, help_handler.describe(each, language)) for each in listed]
-        for code, language in languages.items()
-    }
+
+    def said(key: str) -> Mapping[str, str]:
+        return {code: language.say(key) for code, language in languages.items()}
+
+    return [
+        MenuEntry(
+            each, said(f"command.{each.name}"), {o.name: said(f"option.{each.name}.{o.name}") for o in each.options}
+        )
+        for each in COMMANDS
+        if not each.hidden
+    ]
 
 
 # How often our own death may interrupt a turn before it is given up: counted apart from failures, because counting
@@ -104,6 +111,7 @@ async def handle(turn: Turn, services: Services) -> Outcome:
 PRESSES: Mapping[Verb, Callable[[Turn, Pressed, Services], Awaitable[Outcome]]] = {
     "stop": stop.press,
     "retry": retry.press,
+    "continue": continuing.press,
     "model": model.press,
     "models": model.press,
 }

@@ -8,7 +8,9 @@ from chat.incoming import Incoming
 
 
 class AccessSettings(BaseModel, frozen=True, extra="forbid"):
-    """`access:` in the config. Entries are `messenger:id` (a person, or a group with its minus: `telegram:-100555`)."""
+    """`access:` in the config. Entries are `messenger:id`: a person, a group with its minus (`telegram:-100555`), or
+    `discord:guild:77`, `discord:channel:99`, `discord:role:88`.
+    """
 
     public: bool = False
     admins: tuple[str, ...] = ()
@@ -47,5 +49,5 @@ class Access:
         return self._settings.public or not self._names(incoming).isdisjoint(self._settings.allow)
 
     def _names(self, incoming: Incoming) -> set[str]:
-        address = incoming.address
-        return {f"{address.messenger}:{incoming.sender.id}", f"{address.messenger}:{address.place}"}
+        address, sender = incoming.address, incoming.sender
+        return {f"{address.messenger}:{name}" for name in (sender.id, address.place, *address.within, *sender.roles)}

@@ -10,7 +10,7 @@ from handlers.services import Outcome, Services
 from storage.base import Turn
 
 VERBS = ("status", "reload", "chats")
-COMMAND = Command("admin", access="admin", options=(Option("what", "choice", choices=VERBS),))
+COMMAND = Command("admin", access="admin", options=(Option("what", "choice", choices=VERBS),), discreet=True)
 CHATS = 20
 
 

@@ -6,7 +6,9 @@ from chat.replies import Final
 from handlers.services import Outcome, Services, who
 from storage.base import Turn
 
-COMMAND = Command("forget", "barrier", access="owner", options=(Option("what", "choice", choices=("usage",)),))
+COMMAND = Command(
+    "forget", "barrier", access="owner", options=(Option("what", "choice", choices=("usage",)),), discreet=True
+)
 
 
 async def handle(turn: Turn, services: Services) -> Outcome:

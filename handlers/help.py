@@ -9,7 +9,7 @@ from handlers.services import Outcome, Services
 from storage.base import Turn
 from texts import Language
 
-COMMAND = Command("help")
+COMMAND = Command("help", discreet=True)
 START = Command("start", hidden=True)
 
 
@@ -17,7 +17,7 @@ async def handle(turn: Turn, services: Services, commands: Iterable[Command]) ->
     """Say what this bot does, which model answers here, and the commands that the sender may use here."""
     asked = turn.incoming
     language = services.language(asked)
-    model = await services.model_of(asked.address.conversation)
+    model = await services.model_of(asked.address.room)
     usable = [each for each in commands if not each.hidden and may_use(each, asked, services)]
     lines = "\n".join(f"/{each.name} — {describe(each, language)}" for each in usable)
     return Outcome(Final(language.say("help", model=model.name, commands=lines)), turn.reply)

@@ -34,7 +34,7 @@ COMMAND = Command(
         Option(required=True),
         Option("ratio", "choice", choices=tuple(SIZES)),
         Option("count", "number"),
-        Option("model"),
+        Option("model", suggests=True),
         Option("seed", "number"),
         Option("width", "number"),
         Option("height", "number"),
@@ -73,7 +73,7 @@ class _Drawing:
             yield Replaced(language.say("image.progress", number=number + 1, count=self.count))
             seed = None if self.request.seed is None else self.request.seed + number
             image = await self._drawn(replace(self.request, seed=seed))
-            await patiently(chat, partial(self._show, chat, image))
+            await patiently(chat, partial(self._show, chat, image, number))
         yield Replaced(self._done(language))
         yield Completed()
 
@@ -85,8 +85,9 @@ class _Drawing:
             self.begun -= 1
             raise
 
-    async def _show(self, chat: Chat, image: Image) -> None:
-        await chat.send_image(image, self.request.prompt, reply=quotes(self.turn.incoming))
+    async def _show(self, chat: Chat, image: Image, number: int) -> None:
+        nonce = f"{self.turn.key}.i{number}"
+        await chat.send_image(image, self.request.prompt, reply=quotes(self.turn.incoming), nonce=nonce)
         await insist(partial(self.services.store.drew, self.turn.id))  # not counted, it would be drawn again
 
     def _done(self, language: Language) -> str:

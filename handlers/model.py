@@ -11,7 +11,7 @@ from handlers.services import Model, Outcome, Services
 from storage.base import Turn
 from texts import Language
 
-COMMAND = Command("model", options=(Option(),))
+COMMAND = Command("model", options=(Option(suggests=True),), discreet=True)
 PAGE = 20  # buttons
 
 
@@ -30,7 +30,7 @@ async def handle(turn: Turn, services: Services) -> Outcome:
     if not found:
         names = ", ".join(f"`{each}`" for each in services.models)
         return Outcome(Final("", language.say("model.unknown", name=name.replace("`", ""), names=names)), turn.reply)
-    await services.store.choose(asked.address.conversation, model=found[0].name)
+    await services.store.choose(asked.address.room, model=found[0].name)
     return Outcome(Final(language.say("model.chosen", model=found[0].name)), turn.reply)
 
 
@@ -46,14 +46,14 @@ async def press(turn: Turn, pressed: Pressed, services: Services) -> Outcome:
     if pressed.action.verb == "model":
         found = [model for model in services.models.values() if model_id(model.name) == pressed.action.argument]
         if found:
-            await services.store.choose(listed.incoming.address.conversation, model=found[0].name)
+            await services.store.choose(listed.incoming.address.room, model=found[0].name)
     language = services.language(listed.incoming)
     return Outcome(await _list(listed, services, language, page=page), listed.reply)
 
 
 async def _list(turn: Turn, services: Services, language: Language, page: int | None) -> Final:
     """A page of the list; without a number the one that holds the current model."""
-    current = await services.model_of(turn.incoming.address.conversation)
+    current = await services.model_of(turn.incoming.address.room)
     names = list(services.models)
     pages = range(0, len(names), PAGE)
     page = names.index(current.name) // PAGE if page is None else min(page, len(pages) - 1)

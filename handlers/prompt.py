@@ -4,9 +4,9 @@ from chat.incoming import Incoming
 from handlers.services import Model, Services
 
 
-async def source_of(services: Services, model: Model, conversation: str) -> tuple[str, str]:
+async def source_of(services: Services, model: Model, room: str) -> tuple[str, str]:
     """Where the prompt is from (`conversation`, `model` or `global`), and its text with its placeholders."""
-    chosen = (await services.store.choices(conversation)).system_prompt
+    chosen = (await services.store.choices(room)).system_prompt
     if chosen:
         return "conversation", chosen
     if model.settings.system_prompt is not None:
@@ -19,7 +19,7 @@ async def system_prompt(services: Services, model: Model, incoming: Incoming) ->
 
     Exactly {date}, {time} and {user} are replaced, literally: other braces stay.
     """
-    _, prompt = await source_of(services, model, incoming.address.conversation)
+    _, prompt = await source_of(services, model, incoming.address.room)
     now = services.now()
     values = {"{date}": f"{now:%Y-%m-%d}", "{time}": f"{now:%H:%M}", "{user}": incoming.sender.name}
     for placeholder, value in values.items():

@@ -1,7 +1,7 @@
 """Answers what somebody said: history and question to the model, the answer live into the chat."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -15,7 +15,7 @@ from handlers.fitting import fit
 from handlers.prompt import system_prompt
 from handlers.question import CantAskError, Question, understand
 from handlers.services import Model, Outcome, Running, Services, Stoppable
-from messengers.base import Dialect
+from messengers.base import Dialect, MessengerError
 from messengers.live_reply import LiveReply, Shown
 from providers.base import ReplyRequest, Status
 from storage.base import Amount, Turn
@@ -37,7 +37,7 @@ async def answer(turn: Turn, said: Said, services: Services) -> Outcome:
 
 
 async def _ask(turn: Turn, said: Said, live: LiveReply, services: Services) -> Outcome:
-    model = await services.model_of(said.address.conversation)
+    model = await services.model_of(said.address.room)
     try:
         question = await understand(said, model, services)
     except CantAskError as reason:
@@ -51,10 +51,21 @@ async def _ask(turn: Turn, said: Said, live: LiveReply, services: Services) -> O
 
 async def _request(turn: Turn, question: Question, model: Model, services: Services) -> ReplyRequest:
     said, capabilities = turn.incoming, model.provider.capabilities
-    earlier = await services.store.history(said.address.conversation, turn.id) if capabilities.history else ()
+    earlier = await _earlier(turn, services) if capabilities.history else ()
     system = await system_prompt(services, model, said) if capabilities.system_prompt else ""
     messages = fit(earlier, question.asked, system, model.settings)
     return ReplyRequest(model.settings.model, messages, system, model.settings.parameters)
+
+
+async def _earlier(turn: Turn, services: Services) -> Sequence[Message]:
+    """What was said before: as the messenger has it, where it can tell, else as it was stored."""
+    address = turn.incoming.address
+    try:
+        told = await services.bot.open_chat(address).earlier()
+    except MessengerError as failure:
+        log.warning("turn %d: the messenger didn't tell what was said before: %s", turn.id, failure)
+        told = None
+    return await services.store.history(address.conversation, turn.id) if told is None else told
 
 
 def live_reply(turn: Turn, services: Services) -> LiveReply:
@@ -66,6 +77,8 @@ def live_reply(turn: Turn, services: Services) -> LiveReply:
         state=turn.reply,
         buttons=(Button(services.language(asked).say("button.stop"), Action("stop", turn.id)),),
         reply=quotes(asked),
+        key=turn.key,
+        thinking=services.language(asked).say("status.thinking"),
         may_begin=partial(services.bot.delivered, asked.address),
     )
 
@@ -117,6 +130,8 @@ def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -
         case "done":
             final = Final("", language.say("reply.empty"), (retry_button(turn, language),))
             return Outcome(final, shown.state, failed=True, settled=shown.settled)
+        case "length":
+            final = Final(text, language.say("reply.length"), (continue_button(turn, language),))
         case reason:
             final = Final(text, language.say(f"reply.{reason}"))
     return Outcome(final, shown.state, exchange, spent=spent, settled=shown.settled)
@@ -142,3 +157,8 @@ def failure(turn: Turn, error: BotError, language: Language, reply: ReplyState) 
 def retry_button(turn: Turn, language: Language) -> Button:
     """The button that asks a turn again."""
     return Button(language.say("button.retry"), Action("retry", turn.id))
+
+
+def continue_button(turn: Turn, language: Language) -> Button:
+    """The button that asks for the rest of an answer."""
+    return Button(language.say("button.continue"), Action("continue", turn.id))

@@ -6,7 +6,7 @@ from chat.replies import Final
 from handlers.services import Outcome, Services
 from storage.base import Turn
 
-COMMAND = Command("retry", "turn")
+COMMAND = Command("retry", "turn", discreet=True)
 
 
 async def handle(turn: Turn, services: Services) -> Outcome:

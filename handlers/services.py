@@ -105,14 +105,14 @@ class Services:
         """The language of whoever this is from."""
         return self.texts.of(incoming.sender.language)
 
-    async def model_of(self, conversation: str) -> Model:
-        """The model that was chosen for a conversation; the config's first one, where that isn't there any more."""
-        chosen = (await self.store.choices(conversation)).model
+    async def model_of(self, room: str) -> Model:
+        """The model that was chosen for a room; the config's first one, where that isn't there any more."""
+        chosen = (await self.store.choices(room)).model
         return self.models.get(chosen) or next(iter(self.models.values()))
 
     def may_command(self, who: Incoming, asked: Incoming) -> bool:
-        """Whether `who` may stop or retry the answer to `asked`: its asker, or an admin, in the same conversation."""
-        here = who.address.conversation == asked.address.conversation
+        """Whether `who` may stop or retry the answer to `asked`: its asker, or an admin, in the same room."""
+        here = who.address.room == asked.address.room
         return here and (who.sender.id == asked.sender.id or self.access.is_admin(who))
 
     def owns(self, incoming: Incoming) -> bool:

@@ -5,7 +5,7 @@ from chat.incoming import Incoming, Pressed
 from handlers.services import Outcome, Services
 from storage.base import Turn
 
-COMMAND = Command("stop")
+COMMAND = Command("stop", discreet=True)
 
 
 async def handle(turn: Turn, services: Services) -> Outcome:
@@ -17,7 +17,7 @@ async def handle(turn: Turn, services: Services) -> Outcome:
 def stop_all(who: Incoming, services: Services) -> None:
     """Stop what runs in the sender's conversation, as far as the sender may."""
     for running in list(services.bot.running.values()):
-        here = running.incoming.address.conversation == who.address.conversation
+        here = running.incoming.address.room == who.address.room
         if here and services.may_command(who, running.incoming):
             running.live.stop()
 

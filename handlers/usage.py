@@ -6,7 +6,7 @@ from handlers.quotas import reset
 from handlers.services import Outcome, Services, who
 from storage.base import Turn
 
-COMMAND = Command("usage")
+COMMAND = Command("usage", discreet=True)
 
 
 async def handle(turn: Turn, services: Services) -> Outcome:

@@ -10,13 +10,13 @@ MessengerError               a call to a messenger failed
 └─ Unsure                    network or server failure: it may have been applied or not; try again
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chat.buttons import Button
-from chat.incoming import Address, Attachment, Incoming
-from chat.messages import Image
+from chat.incoming import Address, Attachment, Incoming, Invoked
+from chat.messages import Image, Message
 from messengers.budget import Budget, Budgets
 
 
@@ -104,8 +104,30 @@ class Chat(Protocol):
         """When calls may be made here: callers take a permit from it before each call."""
         ...
 
-    async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False) -> str:
-        """Send a new message; its id. With `reply` it answers the message that the address names."""
+    @property
+    def most_messages(self) -> int:
+        """How many messages an answer may have here; 0 = any number. The rest of a longer one goes as a file."""
+        ...
+
+    @property
+    def closes_at(self) -> float:
+        """When it becomes impossible to say anything here, in Unix seconds; 0 = never."""
+        ...
+
+    async def send(
+        self,
+        page: Page,
+        buttons: Sequence[Button] = (),
+        *,
+        reply: bool = False,
+        nonce: str = "",
+        previous: str = "",
+    ) -> str:
+        """Send a new message; its id. With `reply` it answers the message that the address names.
+
+        `nonce`: at most 25 characters that name this message of this answer, the same when it is tried again.
+        `previous`: the message of the same answer that this one follows.
+        """
         ...
 
     async def edit(self, message: str, page: Page, buttons: Sequence[Button] = ()) -> None:
@@ -116,8 +138,19 @@ class Chat(Protocol):
         """Remove a message of ours; one that is gone already is success."""
         ...
 
-    async def send_image(self, image: Image, caption: str = "", *, reply: bool = False) -> str:
+    async def send_image(self, image: Image, caption: str = "", *, reply: bool = False, nonce: str = "") -> str:
         """Send a picture with a line of plain text under it (cut to what the messenger takes); the message's id."""
+        ...
+
+    async def send_rest(self, text: str, *, nonce: str = "") -> str:
+        """Send the rest of an answer as a text file; the message's id. Only where there are `most_messages`."""
+        ...
+
+    async def earlier(self) -> Sequence[Message] | None:
+        """What was said in this conversation before, as the messenger has it, oldest first, without the question.
+
+        None: it is what the store remembers.
+        """
         ...
 
     async def fetch(self, attachment: Attachment) -> bytes:
@@ -146,6 +179,35 @@ class Receive(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A value for an option: how it is shown, whether it is in use now, and what is wrong with it ("" = nothing)."""
+
+    value: str
+    label: str
+    current: bool = False
+    trouble: str = ""
+
+
+class Reception(Receive, Protocol):
+    """The bot's side: takes in what people do, and tells messengers what they need to know for that."""
+
+    def welcomes(self, incoming: Incoming) -> bool:
+        """Whether the sender gets an answer at that place: decided in memory, nothing is stored."""
+        ...
+
+    async def suggest(self, asked: Invoked, option: str) -> Sequence[Suggestion]:
+        """Values for an option of a command whose text is `asked.text` so far; the best first, 25 at most.
+
+        None for people who aren't let in.
+        """
+        ...
+
+    async def last_seen(self, messenger: str) -> Mapping[str, str]:
+        """Place → the newest message of it that was taken in; for messengers that can ask for what they missed."""
+        ...
+
+
 class Messenger(Protocol):
     """A messenger: takes in what people do, and opens places to answer at."""
 
@@ -154,7 +216,7 @@ class Messenger(Protocol):
         """The first part of every address: `telegram`."""
         ...
 
-    async def run(self, receive: Receive) -> None:
+    async def run(self, reception: Reception) -> None:
         """Take in what people do, until cancelled. A server out of reach is tried again, for as long as it takes."""
         ...
 

@@ -182,7 +182,14 @@ class PlaceBudget:
 class Budgets:
     """The budgets of a messenger's places, made when they are first needed."""
 
-    def __init__(self, rate: Callable[[Address], Rate], overall: Rate = UNLIMITED) -> None:
+    def __init__(
+        self,
+        rate: Callable[[Address], Rate],
+        overall: Rate = UNLIMITED,
+        key: Callable[[Address], str] = lambda address: address.budget,
+    ) -> None:
+        """`rate`: a place's. `overall`: the bot token's. `key`: what tells places apart."""
+        self._key = key
         self._rate = rate
         self._overall = Bucket(overall)
         self._places: WeakValueDictionary[str, PlaceBudget] = WeakValueDictionary()  # as long as a reply uses them
@@ -195,7 +202,7 @@ class Budgets:
 
     def of(self, address: Address) -> PlaceBudget:
         """The budget that all conversations at this place share."""
-        place = address.budget
+        place = self._key(address)
         budget = self._places.get(place)
         if budget is None:
             self._places[place] = budget = PlaceBudget(self._rate(address), self._overall)

@@ -6,6 +6,7 @@ clock; interim text may be skipped. The final form is not this module's affair: 
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ STATUS_AFTER_SECONDS = 2.0  # what is over sooner needs no words
 TYPING_AFTER_SECONDS = 0.3  # a model that answers at once needs no "typing …", which costs a permit
 PAUSE_SECONDS = 0.35  # between two edits where the budget would allow more: nobody reads faster
 PAUSE_AFTER_FAILURE_SECONDS = 2.0
+SECONDS_TO_FINISH = 30.0  # before a place closes
 LONGEST_CALL_SECONDS = 6.0  # that a cancelled reply waits for a call in flight: the program is about to end
 
 Result = TypeVar("Result")
@@ -40,7 +42,7 @@ class Shown:
     """What became of a reply: what arrived is here whatever happened, never lost to an exception."""
 
     state: ReplyState
-    end: EndReason | Literal["failed"]
+    end: EndReason | Literal["failed", "closed"]  # closed: nothing can be said at this place any more
     failure: BotError | None = None
     gone: bool = False  # the message or the place was taken away: there is nothing left to show
     usage: Usage | None = None
@@ -59,17 +61,21 @@ class LiveReply:
         state: ReplyState | None = None,
         buttons: Sequence[Button] = (),
         reply: bool = False,
+        key: str = "",
+        thinking: str = "",
         may_begin: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`state`: messages of an earlier run, which this reply takes over. `buttons`: shown while it streams.
 
-        `reply`: quote the question. `may_begin`: awaited before the first call, so that an earlier answer comes first.
+        `reply`: quote the question. `key`: see `Screen`. `thinking`: shown while the model reasons, in place of text.
+        `may_begin`: awaited before the first call, so that an earlier answer comes first.
         """
         self._chat = chat
         self._checkpoint = checkpoint
         self._buttons = tuple(buttons)
         self._may_begin = may_begin
-        self._screen = Screen(chat, state.parts if state else (), reply=reply)
+        self._thinking = thinking
+        self._screen = Screen(chat, state.parts if state else (), reply=reply, key=key)
         self._layout = Layout(chat)
         self._earlier = state.text if state else ""  # shown by an earlier run, until there is something new
         self._text = ""
@@ -79,6 +85,7 @@ class LiveReply:
         self._reader: asyncio.Task[EndReason] | None = None
         self._helpers: list[asyncio.Task[None]] = []
         self._stopped = False
+        self._closed = False
         self._gone = False
         self._showing = False  # text, and not only a status
         self._calling = False
@@ -103,7 +110,8 @@ class LiveReply:
         if self._stopped:
             return Shown(self._state, "stopped")
         self._reader = asyncio.create_task(self._read(stream))
-        self._helpers = [asyncio.create_task(work()) for work in (self._write, self._type, self._save)]
+        helpers = (self._write, self._type, self._save, self._end_in_time)
+        self._helpers = [asyncio.create_task(work()) for work in helpers]
         try:
             end, failure = await self._outcome(self._reader)
         except BaseException:
@@ -117,7 +125,9 @@ class LiveReply:
     def _state(self) -> ReplyState:
         return ReplyState(self._screen.parts, self._text or self._earlier)
 
-    async def _outcome(self, reader: asyncio.Task[EndReason]) -> tuple[EndReason | Literal["failed"], BotError | None]:
+    async def _outcome(
+        self, reader: asyncio.Task[EndReason]
+    ) -> tuple[EndReason | Literal["failed", "closed"], BotError | None]:
         try:
             return await reader, None
         except BotError as failure:
@@ -125,7 +135,7 @@ class LiveReply:
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if self._stopped and not (current and current.cancelling()):
-                return "stopped", None
+                return "closed" if self._closed else "stopped", None
             raise
 
     async def _read(self, stream: Stream) -> EndReason:
@@ -137,6 +147,7 @@ class LiveReply:
                     case Replaced(text):
                         self._text = text
                     case ReasoningDelta():
+                        self._think()
                         continue
                     case Completed(reason, usage):
                         self._usage = usage
@@ -147,6 +158,17 @@ class LiveReply:
                     self._text = self._text[:MAX_CHARACTERS]
                     return "length"
         return "done"
+
+    def _think(self) -> None:
+        if self._thinking and self._status != self._thinking:
+            self.tell(self._thinking)
+
+    async def _end_in_time(self) -> None:
+        """Where a place closes, end while the answer can still be brought to its final form there."""
+        if self._chat.closes_at:
+            await asyncio.sleep(max(0.0, self._chat.closes_at - SECONDS_TO_FINISH - time.time()))
+            self._closed = True
+            self.stop()
 
     async def _write(self) -> None:
         if self._may_begin:

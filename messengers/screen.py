@@ -6,6 +6,7 @@ Streaming, long answers, the final clean-up and recovery after a crash are all t
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from chat.buttons import Button
 from messengers.base import Chat, Page, PlaceMoved, Refused
@@ -16,11 +17,15 @@ _LAST_WORD = re.compile(r"(?:^|\s+)\S+\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One message as it should be. `source` is its Markdown, for messengers that refuse the page made of it."""
+    """One message as it should be. `source` is its Markdown, for messengers that refuse the page made of it.
+
+    With a `rest` it is a file with that in it.
+    """
 
     source: str
     page: Page
     buttons: tuple[Button, ...] = ()
+    rest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +39,13 @@ class _Message:
 class Screen:
     """The messages of one reply in one chat."""
 
-    def __init__(self, chat: Chat, parts: Sequence[str] = (), *, reply: bool = False) -> None:
-        """`parts`: messages that an earlier run made. `reply`: the first message quotes the question."""
+    def __init__(self, chat: Chat, parts: Sequence[str] = (), *, reply: bool = False, key: str = "") -> None:
+        """`parts`: messages that an earlier run made. `reply`: the first message quotes the question.
+
+        `key`: names this answer, the same after a restart, for messengers that know a send tried again by its name.
+        """
         self._chat = chat
+        self._key = key
         self._reply = reply
         self._messages = [_Message(part) for part in parts]
 
@@ -69,7 +78,7 @@ class Screen:
         for index, want in enumerate(wanted):
             if index == len(self._messages):
                 first = want if not final or self._chat.sends_are_idempotent else self._beginning(want)
-                self._messages.append(await self._send(first, quoting=index == 0))
+                self._messages.append(await self._send(first, index))
                 return
             if self._messages[index].shows != want:
                 await self._edit(index, want)
@@ -94,18 +103,23 @@ class Screen:
                 return True
         return False
 
-    async def _send(self, want: Wanted, *, quoting: bool) -> _Message:
-        reply = self._reply and quoting
+    async def _send(self, want: Wanted, index: int) -> _Message:
+        nonce = f"{self._key}.{index}" if self._key else ""
+        if want.rest:
+            return _Message(await self._chat.send_rest(want.rest, nonce=nonce), want)
+        previous = self._messages[-1].id if self._messages else ""
+        send = partial(self._chat.send, reply=self._reply and index == 0, nonce=nonce, previous=previous)
         try:
-            message = await self._chat.send(want.page, want.buttons, reply=reply)
+            message = await send(want.page, want.buttons)
         except Refused:
-            message = await self._chat.send(self._plain(want), want.buttons, reply=reply)
+            message = await send(self._plain(want), want.buttons)
         return _Message(message, want)
 
     async def _edit(self, index: int, want: Wanted) -> None:
         message = self._messages[index]
         try:
-            await self._chat.edit(message.id, want.page, want.buttons)
+            if not want.rest:  # a file is sent whole: the one of an earlier run is as it should be
+                await self._chat.edit(message.id, want.page, want.buttons)
         except Refused:
             await self._chat.edit(message.id, self._plain(want), want.buttons)
         self._messages[index] = replace(message, shows=want)
@@ -119,6 +133,7 @@ class Layout:
 
     def __init__(self, chat: Chat) -> None:
         self._dialect = chat.dialect
+        self._most = chat.most_messages
         self._source = ""
         self._cuts: list[int] = []
         self._full: list[Wanted] = []
@@ -138,4 +153,14 @@ class Layout:
         visible = [want for want in (*self._full, *growing) if want.page.size]
         if final and parts and not visible:  # nothing but markup: better that than nothing at all
             visible = [Wanted(source, self._dialect.plain(source))]
+        if self._most and len(visible) >= self._most:
+            visible = self._fitting(visible, final=final)
         return [*visible[:-1], *(replace(want, buttons=buttons) for want in visible[-1:])]
+
+    def _fitting(self, pages: list[Wanted], *, final: bool) -> list[Wanted]:
+        """As many messages as there may be: the last one is kept for a file with what doesn't fit."""
+        if final and len(pages) == self._most:
+            return pages
+        rest = "".join(page.source for page in pages[self._most - 1 :])
+        pages = pages[: self._most - 1]
+        return [*pages, Wanted("", Page("", 0), rest=rest)] if final else pages

@@ -34,6 +34,7 @@ class Letter:
     quote: bool = False  # its first message quotes the question
     failed: bool = False  # it tells of a failure: the turn is dead when it is delivered
     settled: Settled | None = None  # the messages that are there, once no call of the live reply is in flight
+    key: str = ""  # see `messengers.screen.Screen`
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Outbox:
     async def _deliver(self, letter: Letter) -> tuple[tuple[str, ...], bool]:
         """Bring the messages to their final form; the messages then, and whether it had to be given up."""
         chat = self._open_chat(letter.address)
-        screen = Screen(chat, await self._parts(letter), reply=letter.quote)
+        screen = Screen(chat, await self._parts(letter), reply=letter.quote, key=letter.key)
         wanted = Layout(chat).pages(source(letter.final), letter.final.buttons, final=True)
         pause = FIRST_RETRY_SECONDS
         try:

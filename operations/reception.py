@@ -4,16 +4,19 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from chat.incoming import Incoming, Invoked, Left, Said, Unreadable
 from chat.replies import Final
 from handlers import attempt, interrupts, kind_of
+from handlers.ask import as_said
 from handlers.reply import quotes, registered
 from handlers.services import Outcome, Services
 from handlers.stop import stop_all
+from handlers.suggesting import suggest
+from messengers.base import Suggestion
 from operations.joining import WAIT_SECONDS, Gathering, continues, joined, may_continue
 from operations.lanes import Lanes
 from operations.outbox import Letter, Outbox
@@ -28,7 +31,7 @@ MOST_WAITING = 20  # answers on their way to one place, where those of commands 
 
 
 class Reception:
-    """What messengers hand incoming things to (`messengers.base.Receive`)."""
+    """What messengers hand incoming things to (`messengers.base.Reception`)."""
 
     def __init__(self, services: Services, outbox: Outbox, tasks: Tasks) -> None:
         self._services = services
@@ -46,7 +49,8 @@ class Reception:
         """Store it, and see to it that it is handled. Returns when it is stored; raises `OSError` where it can't be."""
         if self._closed:
             raise OSError("the bot is about to end: the next start takes this")
-        if not isinstance(incoming, Unreadable) and not self._services.access.allows(incoming):
+        incoming = as_said(incoming)
+        if not self.welcomes(incoming):
             if not self._services.access.is_blocked(incoming) and self._strangers.owes(incoming):
                 self._tasks.start(self._strangers.tell(incoming, self._services), "stranger")
             return
@@ -57,6 +61,18 @@ class Reception:
             self._tasks.start(self._refuse(turn), f"turn {turn.id}")
         else:
             self._route(turn)
+
+    def welcomes(self, incoming: Incoming) -> bool:
+        """See `messengers.base.Reception`. What can't be read is nobody's: it is only put aside."""
+        return isinstance(incoming, Unreadable) or self._services.access.allows(incoming)
+
+    async def suggest(self, asked: Invoked, option: str) -> Sequence[Suggestion]:
+        """See `messengers.base.Reception`."""
+        return await suggest(asked, option, self._services)
+
+    async def last_seen(self, messenger: str) -> Mapping[str, str]:
+        """See `messengers.base.Reception`."""
+        return await self._services.store.last_seen(messenger)
 
     async def resume(self, messengers: Collection[str]) -> None:
         """Go on with what an earlier run left undone, in order. A backlog is never refused.
@@ -191,6 +207,8 @@ class Reception:
     async def _conclude(self, turn: Turn, outcome: Outcome) -> None:
         if kind_of(turn.incoming) == "control" and self._outbox.waiting(turn.incoming.address) >= MOST_WAITING:
             outcome = replace(outcome, final=None)  # a heap of /help must not stand in front of real answers
+        if outcome.final is None and turn.incoming.address.token and isinstance(turn.incoming, Said | Invoked):
+            outcome = replace(outcome, final=Final("✅"))  # whoever filled in a form waits for an answer
         answer = partial(self._services.store.answer, turn.id, outcome.reply, outcome.final, outcome.history)
         await insist(partial(answer, failed=outcome.failed, spent=outcome.spent))
         if outcome.final:
@@ -202,5 +220,7 @@ class Reception:
         assert outcome.final
         incoming = turn.incoming
         quote = isinstance(incoming, Said) and quotes(incoming)
-        letter = Letter(turn.id, incoming.address, outcome.reply, outcome.final, quote, outcome.failed, outcome.settled)
+        letter = Letter(
+            turn.id, incoming.address, outcome.reply, outcome.final, quote, outcome.failed, outcome.settled, turn.key
+        )
         self._outbox.put(letter)

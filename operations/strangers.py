@@ -25,7 +25,12 @@ class Strangers:
 
     def owes(self, incoming: Incoming) -> bool:
         """Whether a sentence is due, to be told at once; asking makes it so that none is due for the next hour."""
-        if not (isinstance(incoming, Said | Invoked) and incoming.address.private):
+        if not isinstance(incoming, Said | Invoked):
+            return False
+        if incoming.address.token:  # a form waits for its answer, which the asker alone sees
+            self._telling += 1
+            return True
+        if not incoming.address.private:
             return False
         now, stranger = time.monotonic(), who(incoming)
         if self._telling >= MOST_AT_ONCE:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, Self, TypeVar
 
@@ -49,6 +49,13 @@ class Turn:
     interruptions: int = 0  # how often our own death interrupted it
     drawn: int = 0  # pictures of it that were sent already
     received_at: float = 0.0  # Unix seconds
+    runs: int = 0  # how often it was begun afresh, with new messages
+    model: str = ""  # who is to answer it, where that isn't the conversation's model
+
+    @property
+    def key(self) -> str:
+        """Names its answer: the same after a restart, another one when it is begun afresh."""
+        return f"{self.id}.{self.runs}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +141,18 @@ class Store(Protocol):
         """It is delivered (in `parts`), or given up."""
         ...
 
-    async def reopen(self, turn: int, *, fresh: bool = False) -> Turn | None:
+    async def reopen(self, turn: int, *, fresh: bool = False, model: str = "") -> Turn | None:
         """Make a finished turn new again: its history is removed, its reply is kept unless it starts `fresh`.
 
-        None: it isn't finished.
+        `model` is to answer it. None: it isn't finished.
         """
         ...
 
     async def latest(self, conversation: str, before: int) -> Turn | None:
-        """The newest turn before that one in which something was said or drawn, since the conversation began anew."""
+        """The newest turn before that one in which something was said or drawn, since the conversation began anew.
+
+        Of a room: the newest in any of its branches.
+        """
         ...
 
     async def join(self, turn: int, joined: Incoming, others: Sequence[int]) -> None:
@@ -170,7 +180,7 @@ class Store(Protocol):
         ...
 
     async def forget(self, conversation: str, before: int) -> None:
-        """Delete all that is stored of a conversation, up to the turn that asks for it."""
+        """Delete all that is stored of a conversation, and of its branches, up to the turn that asks for it."""
         ...
 
     async def forget_usage(self, who: str, before: str) -> None:
@@ -183,6 +193,10 @@ class Store(Protocol):
 
     async def dead(self) -> int:
         """How many turns were given up."""
+        ...
+
+    async def last_seen(self, messenger: str) -> Mapping[str, str]:
+        """Place → the highest number of a message (`Address.message`) that was stored of it."""
         ...
 
     async def recent_places(self, seconds: float) -> frozenset[str]:

@@ -14,7 +14,11 @@ from storage.base import Activity, Amount, Choices, Spent, Turn
 
 Connection = sqlite3.Connection
 
-_COLUMNS = "id, incoming, state, reply, final, failed, interruptions, drawn, received_at"
+_COLUMNS = "id, incoming, state, reply, final, failed, interruptions, drawn, received_at, runs, model"
+# A conversation, and the chains of replies in it (`Address.branch`): `;` comes right after `:`.
+_AND_BRANCHES = (
+    "(conversation = :conversation OR conversation > :conversation || ':' AND conversation < :conversation || ';')"
+)
 _LONGEST_HISTORY = 400  # entries; a model's context ends long before
 
 
@@ -119,7 +123,7 @@ def drew(connection: Connection, number: int) -> None:
     _update(connection, number, "drawn = drawn + 1")
 
 
-def reopen(connection: Connection, number: int, *, fresh: bool = False) -> Turn | None:
+def reopen(connection: Connection, number: int, *, fresh: bool = False, model: str = "") -> Turn | None:
     """Make it new again where it is finished."""
     known = turn(connection, number)
     if known is None or known.state not in {"done", "dead"}:
@@ -128,15 +132,15 @@ def reopen(connection: Connection, number: int, *, fresh: bool = False) -> Turn 
     # What was shown stays shown until there is something better: a retry may fail.
     reply = ReplyState() if fresh else ReplyState(known.reply.parts, row[0] if row else "")
     connection.execute("DELETE FROM history WHERE turn = ?", (number,))
-    change = "state = 'new', failed = 0, interruptions = 0, drawn = 0, reply = ?"
-    _update(connection, number, change, codec.dump_reply(reply))
+    change = "state = 'new', failed = 0, interruptions = 0, drawn = 0, reply = ?, runs = runs + ?, model = ?"
+    _update(connection, number, change, codec.dump_reply(reply), int(fresh), model)
     return turn(connection, number)
 
 
 def latest(connection: Connection, conversation: str, before: int) -> Turn | None:
     """The newest turn before that one that can be asked again."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM turns WHERE conversation = :conversation AND id < :before AND part_of IS NULL"
+        f"SELECT {_COLUMNS} FROM turns WHERE {_AND_BRANCHES} AND id < :before AND part_of IS NULL"
         " AND id > coalesce((SELECT begins_after FROM conversations WHERE conversation = :conversation), 0)"
         " AND (json_extract(incoming, '$.kind') = 'said' OR json_extract(incoming, '$.command') = 'image')"
         " ORDER BY id DESC LIMIT 1",
@@ -204,9 +208,10 @@ def used(connection: Connection, day: str, who: str) -> Amount:
 
 def forget(connection: Connection, conversation: str, before: int) -> None:
     """Delete all of a conversation before that turn; what came after it still waits for its answer."""
+    values = {"conversation": conversation, "before": before}
     for table in ("history", "conversations"):
-        connection.execute(f"DELETE FROM {table} WHERE conversation = ?", (conversation,))
-    connection.execute("DELETE FROM turns WHERE conversation = ? AND id < ?", (conversation, before))
+        connection.execute(f"DELETE FROM {table} WHERE {_AND_BRANCHES}", values)
+    connection.execute(f"DELETE FROM turns WHERE {_AND_BRANCHES} AND id < :before", values)
 
 
 def forget_usage(connection: Connection, who: str, before: str) -> None:
@@ -243,6 +248,17 @@ def recent_places(connection: Connection, seconds: float) -> frozenset[str]:
     """Places with turns that changed within the last `seconds`."""
     rows = connection.execute("SELECT DISTINCT place FROM turns WHERE updated_at > ?", (time.time() - seconds,))
     return frozenset(place for (place,) in rows)
+
+
+def last_seen(connection: Connection, messenger: str) -> dict[str, str]:
+    """Place → the highest message number."""
+    rows = connection.execute(
+        "SELECT json_extract(incoming, '$.address.place'),"
+        " max(CAST(json_extract(incoming, '$.address.message') AS INTEGER)) FROM turns"
+        " WHERE json_extract(incoming, '$.address.messenger') = ? GROUP BY 1",
+        (messenger,),
+    )
+    return {place: str(message) for place, message in rows if message}
 
 
 def _update(connection: Connection, number: int, change: str, *values: object) -> None:

@@ -5,7 +5,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -108,9 +108,9 @@ class SqliteStore:
         """See `Store.finish`."""
         await self._call(lambda connection: sql.finish(connection, turn, parts, dead=dead))
 
-    async def reopen(self, turn: int, *, fresh: bool = False) -> Turn | None:
+    async def reopen(self, turn: int, *, fresh: bool = False, model: str = "") -> Turn | None:
         """See `Store.reopen`."""
-        return await self._call(lambda connection: sql.reopen(connection, turn, fresh=fresh))
+        return await self._call(lambda connection: sql.reopen(connection, turn, fresh=fresh, model=model))
 
     async def latest(self, conversation: str, before: int) -> Turn | None:
         """See `Store.latest`."""
@@ -156,6 +156,10 @@ class SqliteStore:
     async def dead(self) -> int:
         """See `Store.dead`."""
         return await self._call(sql.dead)
+
+    async def last_seen(self, messenger: str) -> Mapping[str, str]:
+        """See `Store.last_seen`."""
+        return await self._call(lambda connection: sql.last_seen(connection, messenger))
 
     async def recent_places(self, seconds: float) -> frozenset[str]:
         """See `Store.recent_places`."""

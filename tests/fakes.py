@@ -11,7 +11,7 @@ from chat.buttons import Button
 from chat.errors import CutOff
 from chat.events import Completed, Replaced, ReplyEvent, TextDelta
 from chat.incoming import Attachment
-from chat.messages import Image
+from chat.messages import Image, Message
 from messengers.base import MessageGone, MessengerError, Page, Refused
 from messengers.budget import UNLIMITED, Bucket, PlaceBudget, Rate
 
@@ -57,6 +57,8 @@ class FakeMessage:
     buttons: tuple[str, ...] = ()
     versions: list[str] = field(default_factory=list)
     image: Image | None = None
+    nonce: str = ""
+    previous: str = ""
 
 
 class FakeChat:
@@ -67,6 +69,8 @@ class FakeChat:
 
     typing_lasts = 5.0
     sends_are_idempotent = True
+    most_messages = 0
+    closes_at = 0.0
 
     def __init__(self, *, rate: Rate = UNLIMITED, latency: float = 0.05, limit: int = 100) -> None:
         self.dialect = FakeDialect(limit)
@@ -77,6 +81,7 @@ class FakeChat:
         self.calls: list[Call] = []
         self.messages: dict[str, FakeMessage] = {}
         self.files: dict[str, bytes] = {}
+        self.said_before: Sequence[Message] | None = None
         self.in_flight = 0
         self.most_in_flight = 0
         self.sent = 0
@@ -95,12 +100,20 @@ class FakeChat:
         """The calls of that kind that succeeded."""
         return [call for call in self.calls if call.kind == kind and not call.error]
 
-    async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False) -> str:
+    async def send(
+        self,
+        page: Page,
+        buttons: Sequence[Button] = (),
+        *,
+        reply: bool = False,
+        nonce: str = "",
+        previous: str = "",
+    ) -> str:
         labels = tuple(button.label for button in buttons)
         await self._call("send", "", page, labels)
         self.sent += 1
         message = f"m{self.sent}"
-        self.messages[message] = FakeMessage(page.text, labels, [page.text])
+        self.messages[message] = FakeMessage(page.text, labels, [page.text], nonce=nonce, previous=previous)
         return message
 
     async def edit(self, message: str, page: Page, buttons: Sequence[Button] = ()) -> None:
@@ -116,11 +129,21 @@ class FakeChat:
         await self._call("delete", message)
         self.messages.pop(message, None)
 
-    async def send_image(self, image: Image, caption: str = "", *, reply: bool = False) -> str:
+    async def send_image(self, image: Image, caption: str = "", *, reply: bool = False, nonce: str = "") -> str:
         await self._call("image", "", Page(caption, len(caption)))
         message = f"m{len(self.messages) + 1}"
-        self.messages[message] = FakeMessage(caption, (), [caption], image)
+        self.messages[message] = FakeMessage(caption, (), [caption], image, nonce=nonce)
         return message
+
+    async def send_rest(self, text: str, *, nonce: str = "") -> str:
+        await self._call("send", "", Page(text, len(text)))
+        self.sent += 1
+        message = f"m{self.sent}"
+        self.messages[message] = FakeMessage(text, (), [text], nonce=nonce)
+        return message
+
+    async def earlier(self) -> Sequence[Message] | None:
+        return self.said_before
 
     async def fetch(self, attachment: Attachment) -> bytes:
         await self._call("fetch")

@@ -68,7 +68,25 @@ class PlaygroundChat:
         """Seconds."""
         return TYPING_LASTS
 
-    async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False) -> str:
+    @property
+    def most_messages(self) -> int:
+        """Any number."""
+        return 0
+
+    @property
+    def closes_at(self) -> float:
+        """Never."""
+        return 0
+
+    async def send(
+        self,
+        page: Page,
+        buttons: Sequence[Button] = (),
+        *,
+        reply: bool = False,
+        nonce: str = "",
+        previous: str = "",
+    ) -> str:
         """Add a message at the end; its id. `reply` shows nothing: there is one conversation, in order."""
         message = self.journal.new_id()
         self.journal.put(message, "bot", page.text, buttons)
@@ -78,13 +96,20 @@ class PlaygroundChat:
         """Change a message. One from before a restart comes back: the browsers still show it, and merge by id."""
         self.journal.put(message, "bot", page.text, buttons)
 
-    async def send_image(self, image: Image, caption: str = "", *, reply: bool = False) -> str:
+    async def send_image(self, image: Image, caption: str = "", *, reply: bool = False, nonce: str = "") -> str:
         """Add a picture at the end; its id. Raises `Refused` for what isn't a picture that every browser shows."""
         if image.media_type not in MEDIA_TYPES:
             raise Refused(f"no picture for a browser: {image.media_type}")
         message = self.journal.new_id()
         self.journal.add_picture(message, image, caption)
         return message
+
+    async def send_rest(self, text: str, *, nonce: str = "") -> str:
+        """Never needed: an answer may have any number of messages."""
+        raise Refused("an answer has no rest here")
+
+    async def earlier(self) -> None:
+        """It is what the store remembers."""
 
     async def fetch(self, attachment: Attachment) -> bytes:
         """Raises `Refused`: the page sends no files."""

@@ -34,6 +34,8 @@ class TelegramChat:
 
     typing_lasts = 4.5  # Telegram shows it for 5 s
     sends_are_idempotent = False  # nothing marks a call as the repetition of another
+    most_messages = 0
+    closes_at = 0.0
 
     def __init__(self, bot: Bot, address: Address, dialect: TelegramDialect, budget: Budget) -> None:
         self._bot = bot
@@ -43,7 +45,15 @@ class TelegramChat:
         self.dialect = dialect
         self.budget = budget
 
-    async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False) -> str:
+    async def send(
+        self,
+        page: Page,
+        buttons: Sequence[Button] = (),
+        *,
+        reply: bool = False,
+        nonce: str = "",
+        previous: str = "",
+    ) -> str:
         """See `Chat.send`."""
         return await self._send(
             RawSendMessage(
@@ -57,7 +67,7 @@ class TelegramChat:
             )
         )
 
-    async def send_image(self, image: Image, caption: str = "", *, reply: bool = False) -> str:
+    async def send_image(self, image: Image, caption: str = "", *, reply: bool = False, nonce: str = "") -> str:
         """See `Chat.send_image`. What Telegram takes for no photo (its size, shape or kind) is sent as a file."""
         if len(image.data) <= LARGEST_PHOTO:
             try:
@@ -65,6 +75,13 @@ class TelegramChat:
             except Refused as refusal:
                 log.info("Telegram takes a picture only as a file: %s", refusal)
         return await self._send(document(image, self._where(caption, reply)), TRANSFER_SECONDS)
+
+    async def send_rest(self, text: str, *, nonce: str = "") -> str:
+        """Never needed: an answer may have any number of messages."""
+        raise Refused("an answer has no rest here")
+
+    async def earlier(self) -> None:
+        """A bot can't read what was said in a chat: the store remembers it."""
 
     async def fetch(self, attachment: Attachment) -> bytes:
         """See `Chat.fetch`."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from aiogram import Bot
@@ -14,6 +14,7 @@ from aiogram.methods import AnswerCallbackQuery, GetMe, SetMyCommands
 from aiogram.types import BotCommand, Update
 from pydantic import ValidationError
 
+from chat.commands import MenuEntry
 from chat.incoming import Address, Unreadable
 from messengers.base import Chat, Fatal, MessengerError, Receive, SlowDown
 from messengers.budget import Budgets, Rate
@@ -35,15 +36,13 @@ PRIVATE = Rate(burst=4, per_second=0.95)  # a little less: the network may push 
 GROUP = Rate(burst=4, per_second=15 / 60)
 TOKEN = Rate(burst=4, per_second=25, reserve=1)
 
-Menu = Mapping[str, Sequence[tuple[str, str]]]  # language → (command, description)
-
 
 class Telegram:
     """See `messengers.base.Messenger`. A context manager: its connections live from enter to exit."""
 
     name = "telegram"
 
-    def __init__(self, settings: TelegramSettings, commands: Collection[str], menu: Menu) -> None:
+    def __init__(self, settings: TelegramSettings, commands: Collection[str], menu: Sequence[MenuEntry]) -> None:
         self._commands = commands
         self._menu = menu
         self._dialect = TelegramDialect()
@@ -67,12 +66,12 @@ class Telegram:
         """See `Messenger.open`."""
         return TelegramChat(self._sending, address, self._dialect, self.budgets.of(address))
 
-    async def run(self, receive: Receive) -> None:
+    async def run(self, reception: Receive) -> None:
         """See `Messenger.run`. Raises `Fatal` for a token that Telegram doesn't know."""
         reader = await self._introduce()
         try:
             async with asyncio.TaskGroup() as beside:
-                await self._poll(reader, receive, beside)
+                await self._poll(reader, reception, beside)
         except ExceptionGroup as failures:  # what ended the polling, in the group's wrapping
             raise failures.exceptions[0] from None
 
@@ -118,8 +117,9 @@ class Telegram:
         return Reader(me.id, me.username or "", self._commands)
 
     async def _set_menu(self) -> None:
-        for language, entries in self._menu.items():
-            commands = [BotCommand(command=name, description=description) for name, description in entries]
+        shown = [entry for entry in self._menu if entry.command.access != "admin"]
+        for language in shown[0].description if shown else ():
+            commands = [BotCommand(command=each.command.name, description=each.description[language]) for each in shown]
             try:
                 await call(self._polling, SetMyCommands(commands=commands, language_code=language or None))
             except MessengerError as failure:

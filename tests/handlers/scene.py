@@ -50,8 +50,8 @@ def invoked(command: str, address: Address = PRIVATE, sender: Sender = ANNA, tex
     return Invoked(address, sender, f"k{next(_keys)}", command, text)
 
 
-def pressed(action: Action, address: Address = PRIVATE, sender: Sender = ANNA) -> Pressed:
-    return Pressed(address, sender, f"k{next(_keys)}", action)
+def pressed(action: Action, address: Address = PRIVATE, sender: Sender = ANNA, key: str = "") -> Pressed:
+    return Pressed(address, sender, key or f"k{next(_keys)}", action)
 
 
 def idle_reply() -> LiveReply:

@@ -48,3 +48,14 @@ def test_people_of_a_trusted_messenger_are_admins_and_nobody_else_is_by_that() -
 def test_whether_there_are_admins_is_about_the_config() -> None:
     assert Access(AccessSettings(admins=(ADMIN_ID,))).has_admins
     assert not Access(AccessSettings(), trusted=["playground"]).has_admins
+
+
+@pytest.mark.parametrize("entry", ["discord:guild:77", "discord:channel:99", "discord:role:88", "discord:42"])
+def test_a_server_a_channel_with_its_threads_a_role_and_a_person_each_can_be_let_in_or_blocked(entry: str) -> None:
+    place = Address("discord", "5", private=False, within=("guild:77", "channel:99"))
+    asked = said("hello", place, Sender("42", roles=("role:88",)))
+    other = said("hello", Address("discord", "6", within=("guild:7",)), Sender("43", roles=("role:8",)))
+    assert Access(AccessSettings(allow=(entry,))).allows(asked)
+    assert not Access(AccessSettings(allow=(entry,))).allows(other)
+    assert not Access(AccessSettings(public=True, block=(entry,))).allows(asked)
+    assert Access(AccessSettings(public=True, block=(entry,))).allows(other)

@@ -32,7 +32,7 @@ def usable(*access: str) -> list[str]:
     ("kind", "names"),
     [
         ("control", {"start", "help", "model", "stop", "usage", "admin"}),
-        ("turn", {"image", "retry"}),
+        ("turn", {"ask", "image", "retry"}),
         ("barrier", {"new", "forget", "system"}),
     ],
 )
@@ -56,7 +56,7 @@ def test_names_are_fit_for_a_menu_and_none_comes_twice() -> None:
 
 
 def test_every_button_does_something_and_fits_into_64_bytes() -> None:
-    verbs: tuple[Verb, ...] = ("stop", "retry", "model", "models")
+    verbs: tuple[Verb, ...] = ("stop", "retry", "continue", "model", "models")
     assert set(PRESSES) == set(verbs)
     for verb in verbs:
         action = Action(verb, 2**53, 2**32 - 1)
@@ -122,13 +122,17 @@ async def test_a_command_without_permission_gets_a_sentence_in_the_persons_langu
 
 
 @pytest.mark.parametrize("code", ["", "en", "ru"])
-def test_a_menu_has_each_language_its_descriptions_and_nothing_hidden_or_for_admins_alone(code: str) -> None:
-    entries = menu(TEXTS)[code]
-    assert [name for name, _ in entries] == usable("anyone", "owner")
-    for name, description in entries:
-        assert description == TEXTS.of(code).say(f"command.{name}")
+def test_a_menu_has_each_language_its_descriptions_and_nothing_hidden(code: str) -> None:
+    entries = menu(TEXTS)
+    assert [entry.command.name for entry in entries] == usable("anyone", "owner", "admin")
+    for entry in entries:
+        name, say = entry.command.name, TEXTS.of(code).say
+        assert entry.description[code] == say(f"command.{name}")
+        for option in entry.command.options:
+            assert entry.options[option.name][code] == say(f"option.{name}.{option.name}")
 
 
 def test_where_the_language_is_unknown_the_menu_speaks_the_configs() -> None:
-    assert menu(Texts.load("ru"))[""] == menu(TEXTS)["ru"]
-    assert set(menu(TEXTS)) == {"", "en", "ru"}
+    for entry in menu(Texts.load("ru")):
+        assert set(entry.description) == {"", "en", "ru"}
+        assert entry.description[""] == entry.description["ru"] != entry.description["en"]

@@ -1,5 +1,7 @@
 """/stop and the Stop button: only the asker, in the same conversation, or an admin ends a reply."""
 
+from dataclasses import replace
+
 import pytest
 
 from chat.buttons import Action
@@ -56,3 +58,11 @@ async def test_where_nothing_runs_nothing_happens() -> None:
     scene = Scene()
     assert await attempt(await scene.receive(invoked("stop")), scene.services) == Outcome()
     assert await attempt(await scene.receive(pressed(Action("stop", 1))), scene.services) == Outcome()
+
+
+async def test_in_a_room_with_chains_of_replies_the_stop_command_is_for_all_of_them() -> None:
+    channel = Address("discord", "5", private=False)
+    scene, live = Scene(), idle_reply()
+    scene.services.bot.running[41] = Running(said("x", replace(channel, branch="77")), live)
+    await attempt(await scene.receive(invoked("stop", channel)), scene.services)
+    assert live._stopped

@@ -1,6 +1,7 @@
 """LiveReply: text appears at once and keeps up, reading never waits for the messenger, nothing is lost."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -353,3 +354,31 @@ def test_what_an_earlier_run_showed_is_kept_until_there_is_something_new() -> No
         assert shown.state == ReplyState(("m1",), "half an answer")
 
     run_virtual(work())
+
+
+def test_while_the_model_reasons_a_sentence_says_so_and_no_word_of_that_is_shown() -> None:
+    async def work() -> FakeChat:
+        chat = FakeChat()
+        live = LiveReply(chat, keep_nothing, thinking="Thinking …")
+        steps: list[Step] = [ReasoningDelta("hm"), 5.0, ReasoningDelta("let me see"), 5.0, "42", 5.0, Completed()]
+        shown = await live.show(FakeStream(steps).open())
+        assert shown.state.text == "42"
+        return chat
+
+    assert run_virtual(work()).messages["m1"].versions == ["Thinking …", "42"]
+
+
+def test_where_a_place_closes_the_reply_ends_in_time_with_what_there_is() -> None:
+    async def work() -> Shown:
+        chat = FakeChat()
+        chat.closes_at = time.time() + 100
+        steps: list[Step] = ["one", 50.0, " two", 50.0, " three", Completed()]
+        shown = await LiveReply(chat, keep_nothing).show(FakeStream(steps).open())
+        assert asyncio.get_running_loop().time() == pytest.approx(1070, abs=1)
+        return shown
+
+    shown = run_virtual(work())
+    assert (shown.end, shown.state.text) == ("closed", "one two")
+
+
+async def keep_nothing(_: ReplyState) -> None: ...

@@ -164,9 +164,9 @@ class Quoting(FakeChat):
         super().__init__()
         self.quotes: list[bool] = []
 
-    async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False) -> str:
+    async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False, **names: str) -> str:
         self.quotes.append(reply)
-        return await super().send(page, buttons, reply=reply)
+        return await super().send(page, buttons, reply=reply, **names)
 
 
 @pytest.mark.parametrize("reply", [True, False])
@@ -210,3 +210,27 @@ def test_a_rewrite_behind_the_full_messages_leaves_them_as_they_are() -> None:
 @pytest.mark.parametrize("source", ["", " ", "\n\n"])
 def test_a_text_that_shows_nothing_is_no_message(source: str) -> None:
     assert pages(Layout(FakeChat()), source, final=True) == []
+
+
+def test_where_an_answer_may_have_only_so_many_messages_the_rest_goes_as_a_file() -> None:
+    chat = FakeChat(limit=100)
+    chat.most_messages = 3
+    source = "\n\n".join(f"{number} " + "word " * 12 for number in range(10))
+    layout = Layout(chat)
+    assert len(layout.pages(source, final=False)) == 2, "the last message is kept for it"
+    run_virtual(bring(Screen(chat, key="7.0"), layout.pages(source, final=True)))
+    assert len(chat.messages) == 3
+    assert chat.text.split() == source.split()
+    assert [message.nonce for message in chat.messages.values()] == ["7.0.0", "7.0.1", "7.0.2"]
+
+
+def test_an_answer_that_just_fits_needs_no_file_and_a_file_that_is_there_is_not_sent_again() -> None:
+    chat = FakeChat(limit=100)
+    chat.most_messages = 2
+    fitting = Layout(chat).pages("word " * 15 + "\n\n" + "more " * 15, final=True)
+    assert [bool(page.rest) for page in fitting] == [False, False]
+    long = Layout(chat).pages("word " * 100, final=True)
+    run_virtual(bring(Screen(chat), long))
+    known = list(chat.messages)
+    run_virtual(bring(Screen(chat, known), long))
+    assert list(chat.messages) == known

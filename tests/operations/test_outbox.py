@@ -293,9 +293,9 @@ def test_an_answer_in_a_group_quotes_its_question_in_its_first_message_alone() -
     quoted: list[bool] = []
 
     class Quoting(FakeChat):
-        async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False) -> str:
+        async def send(self, page: Page, buttons: Sequence[Button] = (), *, reply: bool = False, **names: str) -> str:
             quoted.append(reply)
-            return await super().send(page, buttons, reply=reply)
+            return await super().send(page, buttons, reply=reply, **names)
 
     async def work(post: Post) -> None:
         post.chats[GROUP.budget] = Quoting(limit=100)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -600,3 +601,39 @@ def test_history_survives_a_restart_with_the_order_of_what_was_said() -> None:
 
     desk = play(Desk(), work)
     assert [entry.text for entry in desk.provider.requests[0].messages] == ["one", "1", "two"]
+
+
+def test_a_form_gets_an_answer_also_where_there_is_nothing_to_say() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(invoked("stop"), invoked("stop", replace(PRIVATE, place="7", token="t")))
+
+    desk = play(Desk(), work)
+    assert desk.sent() == []
+    assert desk.sent(Address("telegram", "7")) == ["✅"]
+
+
+def test_each_message_of_an_answer_has_a_name_that_a_restart_keeps_and_another_answer_does_not_have() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("hello"))
+        await desk.settle()
+        await desk.hand_in(invoked("retry"))
+
+    desk = play(Desk(words(STORY * 10), words(STORY * 10)), work)
+    messages = desk.chat().messages
+    names = [message.nonce for message in messages.values()]
+    assert len(names) == len(set(names)) >= 4
+    assert {name.rpartition(".")[0] for name in names} == {"1.0", "1.1"}
+    follows = [message.previous for message in messages.values()]
+    half = len(messages) // 2
+    assert follows[:half] == ["", *list(messages)[: half - 1]]
+
+
+def test_what_the_messenger_tells_of_before_goes_before_what_is_stored() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("stored"))
+        await desk.settle()
+        desk.chat().said_before = [Message("user", "in the chain"), Message("assistant", "indeed")]
+        await desk.hand_in(said("now"))
+
+    asked = play(Desk(), work).provider.requests[1].messages
+    assert [message.text for message in asked] == ["in the chain", "indeed", "now"]

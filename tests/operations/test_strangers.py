@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -113,3 +114,9 @@ def test_an_hour_later_a_stranger_is_told_once_more_and_presses_are_never_answer
     doormen._telling -= 1
     doormen._told["telegram:1001"] -= AGAIN_AFTER_SECONDS
     assert [doormen.owes(said("two")), doormen.owes(said("three"))] == [True, False]
+
+
+def test_whoever_filled_in_a_form_is_always_told_for_it_waits_for_an_answer() -> None:
+    doormen = Strangers()
+    form = replace(GROUP, token="t", token_expires_at=1.0)
+    assert [doormen.owes(invoked("model", form)) for _ in range(3)] == [True] * 3

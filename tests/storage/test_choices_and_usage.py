@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -272,3 +273,37 @@ async def test_a_database_of_the_first_version_is_brought_up_to_date_and_keeps_w
         (turn,) = await store.unfinished()
         assert (turn.incoming, turn.drawn) == (Said(HERE, SENDER, "k", "hello"), 0)
         assert await store.choices(HERE.conversation) == Choices()
+
+
+async def test_a_chain_of_replies_has_a_history_of_its_own_and_is_forgotten_with_its_room(store: SqliteStore) -> None:
+    room, other = Address("discord", "5"), Address("discord", "55")
+    for address in (room, replace(room, branch="7"), replace(room, branch="8"), other):
+        await answered(store, f"at {address.conversation}", address)
+    assert await history(store, replace(room, branch="7")) == ["at discord:5:7", "to at discord:5:7"]
+    newest = await store.latest(room.conversation, before=99)
+    assert newest
+    assert newest.incoming.address.branch == "8"
+    await store.forget(room.conversation, before=99)
+    assert await history(store, replace(room, branch="7")) == []
+    assert await history(store, other) == ["at discord:55", "to at discord:55"]
+
+
+async def test_a_turn_begun_afresh_is_another_run_and_may_have_another_model(store: SqliteStore) -> None:
+    turn = await answered(store, "one")
+    assert (turn.key, turn.model) == ("1.0", "")
+    await store.finish(turn.id, ["m1"])
+    again = await store.reopen(turn.id, model="qwen")
+    assert again
+    assert (again.key, again.model) == ("1.0", "qwen")
+    await store.finish(turn.id, ["m1"])
+    fresh = await store.reopen(turn.id, fresh=True)
+    assert fresh
+    assert (fresh.key, fresh.model) == ("1.1", "")
+
+
+async def test_the_newest_message_of_each_place_is_known(store: SqliteStore) -> None:
+    for place, message in (("5", "1200"), ("5", "999"), ("6", "7"), ("8", "")):
+        address = Address("discord", place, message=message)
+        await received(store, f"{place}.{message}", incoming=Said(address, SENDER, f"{place}.{message}", "x"))
+    await received(store, "elsewhere", incoming=Said(Address("telegram", "9", message="5"), SENDER, "t", "x"))
+    assert await store.last_seen("discord") == {"5": "1200", "6": "7"}

@@ -325,6 +325,8 @@ async def test_the_menu_of_commands_is_registered_in_every_language(bot: Program
         entries = json.loads(commands) if isinstance(commands, str) else commands
         language = str(call.fields.get("language_code", ""))
         registered[language] = [(entry["command"], entry["description"]) for entry in entries]
-    assert registered == menu(TEXTS)
+    listed = [entry for entry in menu(TEXTS) if entry.command.access != "admin"]
+    for code, entries in registered.items():
+        assert entries == [(entry.command.name, entry.description[code]) for entry in listed]
     assert set(registered) == {"", "en", "ru"}
     assert "start" not in dict(registered[""])

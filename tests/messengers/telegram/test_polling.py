@@ -17,6 +17,7 @@ import pytest
 from pydantic import SecretStr
 
 from chat.buttons import Action, encode
+from chat.commands import Command, MenuEntry
 from chat.incoming import Incoming, Invoked, Pressed, Said, Unreadable
 from messengers.base import Fatal
 from messengers.telegram.calls import RawSendMessage
@@ -28,7 +29,7 @@ from tests.servers.telegram_client import keyboard, telegram_client
 FASTER = 20
 PATIENCE = 100.0  # seconds of the faster clock
 
-MENU = {"": [("help", "Help")], "en": [("help", "Help")], "ru": [("help", "Помощь")]}
+MENU = [MenuEntry(Command("help"), {"": "Help", "en": "Help", "ru": "Помощь"}, {})]
 
 
 class _Selector(selectors.DefaultSelector):
