@@ -1,4 +1,4 @@
-"""Parley: the composition root and the command line. The only file that names concrete classes."""
+"""Parley: the composition root and the command line. It and verbs.py alone name concrete classes."""
 
 import argparse
 import asyncio
@@ -6,29 +6,36 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from composition import Record, open_models, with_local_servers
 from config import Config, ConfigError, load
 from handlers import BY_NAME, menu
 from handlers.access import Access
-from handlers.services import Bot, ImageModel, Model, Services
+from handlers.services import Bot, Services
 from messengers.base import Fatal, Messenger
 from messengers.playground.server import Playground
+from operations.counting import Counts, Note
+from operations.figures import Sources, figures
 from operations.health import serve_health
+from operations.housekeeping import follow_changes, prune_daily, watch
 from operations.outbox import Outbox
 from operations.reception import Reception
 from operations.redaction import set_up_log
 from operations.tasks import Tasks, first_to_end
 from operations.watching import ConfigChanges
-from providers import PROVIDERS
+from providers.http import HttpSettings
 from providers.offline import Offline
-from providers.wrappers import Retrying
 from storage.base import Store
 from storage.sqlite import SqliteStore
 from texts import Texts
+from verbs import add_verbs, run_verb
 
 log = logging.getLogger("parley")
 
@@ -38,7 +45,7 @@ RECENT_SECONDS = 60.0  # calls of an earlier run that a messenger may still coun
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the bot; the exit code: 0 ended by a signal, 1 can't run, 2 the config is wrong."""
+    """Run the bot, or a verb; the exit code: 0 ended by a signal, or done, 1 can't run, 2 the config is wrong."""
     options = _parse(arguments)
     path = options.config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     try:
@@ -50,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.check:
         print(f"{path or 'No config.yaml: the built-in settings'}: everything is in order.")
         return 0
+    if options.verb:
+        return run_verb(options, config)
     set_up_log(config.log, config.secrets())
     try:
         asyncio.run(run(config))
@@ -65,46 +74,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="bot.py",
-        description="Parley, a chat bot for Telegram and the browser. Without a config.yaml it runs the playground, "
-        "a page on this computer, with a built-in offline demo.",
+        description="Parley, a chat bot for Telegram, Discord and the browser. Without a config.yaml it runs the "
+        "playground, a page on this computer, with a built-in offline demo or a model that runs here.",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="the settings (default: config.yaml, if there)")
     parser.add_argument("--check", action="store_true", help="check the settings, reach nothing, and stop")
+    add_verbs(parser)
     return parser.parse_args(arguments)
 
 
 async def run(config: Config) -> None:
     """Open what lives long, go on with what was left undone, and run until SIGTERM or Ctrl-C."""
+    config = await with_local_servers(config)
     ended, reload = asyncio.Event(), asyncio.Event()
     changes = ConfigChanges(config.files, reload)  # before all that takes time: no change is to be missed
     for number, event in ((signal.SIGINT, ended), (signal.SIGTERM, ended), (signal.SIGHUP, reload)):
         asyncio.get_running_loop().add_signal_handler(number, event.set)
     async with AsyncExitStack() as stack:
         messengers = await _messengers(config, stack)
-        store: Store = await stack.enter_async_context(SqliteStore(Path(config.storage.url.removeprefix("sqlite:"))))
+        store: Store = await stack.enter_async_context(SqliteStore(config.storage.path))
         outliving = await stack.enter_async_context(AsyncExitStack())  # providers close after the replies that use them
         tasks = await stack.enter_async_context(Tasks())
-        outbox = Outbox(lambda address: messengers[address.messenger].open(address), store, tasks)
-        program = Program(config, messengers, store, outbox, tasks)
+        counts = Counts()
+        outbox = Outbox(lambda address: messengers[address.messenger].open(address), store, tasks, counts.note)
+        program = Program(config, messengers, store, outbox, tasks, note=counts.note)
         reception = await outliving.enter_async_context(program)
         recent = await store.recent_places(RECENT_SECONDS)
         for messenger in messengers.values():
             messenger.budgets.written_before(recent)
         await reception.resume(messengers)
-        await stack.enter_async_context(serve_health(config.health.listen, messengers))
-        await _serve(program, reception, tasks, ended, changes)
+        now = partial(datetime.now, ZoneInfo(config.timezone))
+        sources = Sources(
+            store, counts, program.record, messengers, lambda: outbox.size, reception.running_for, now, time.time()
+        )
+        await stack.enter_async_context(serve_health(config.health.listen, messengers, partial(figures, sources)))
+        async with Tasks() as house:
+            house.start(prune_daily(store, config.storage.retention_days, now), "retention")
+            house.start(follow_changes(store, partial(reception.take_up, messengers)), "changes")
+            house.start(watch(reception.running_for, _patience(config)), "watch")
+            await first_to_end(house.crash(), _serve(program, reception, tasks, ended, changes))
+
+
+def _patience(config: Config) -> float:
+    """Seconds that no turn should run for: a question to a model and one to its fallback, and waiting for both."""
+    timeouts = [each.total_timeout_seconds for each in config.providers.values() if isinstance(each, HttpSettings)]
+    return 2 * max(timeouts, default=60.0) + 60
 
 
 async def _messengers(config: Config, stack: AsyncExitStack) -> Mapping[str, Messenger]:
     """Those that are configured; a library is imported only for its own."""
     messengers: dict[str, Messenger] = {}
+    texts = Texts.load(config.language)
     if config.playground:
-        messengers[Playground.name] = Playground(config.playground, BY_NAME)
+        folder = config.storage.path.with_name("playground")
+        playground = Playground(config.playground, menu(texts), folder, texts.section("page"))
+        messengers[Playground.name] = await stack.enter_async_context(playground)
     if config.telegram:
         from messengers.telegram.messenger import Telegram
 
-        telegram = Telegram(config.telegram, BY_NAME, menu(Texts.load(config.language)))
+        telegram = Telegram(config.telegram, BY_NAME, menu(texts))
         messengers[Telegram.name] = await stack.enter_async_context(telegram)
+    if config.discord:
+        from messengers.discord.messenger import Discord
+
+        discord = Discord(config.discord, menu(texts), texts.section("discord"))
+        messengers[Discord.name] = await stack.enter_async_context(discord)
     return messengers
 
 
@@ -112,24 +146,35 @@ class Program:
     """What the config decides, and can decide anew while the bot runs. A context manager: it gives the reception."""
 
     def __init__(
-        self, config: Config, messengers: Mapping[str, Messenger], store: Store, outbox: Outbox, tasks: Tasks
+        self,
+        config: Config,
+        messengers: Mapping[str, Messenger],
+        store: Store,
+        outbox: Outbox,
+        tasks: Tasks,
+        *,
+        note: Note,
     ) -> None:
+        self._note = note
         self.config = config
         self.messengers = messengers
         self._outbox = outbox
         self._tasks = tasks
+        self.record = Record()
         self._bot = Bot(
             store=store,
             open_chat=lambda address: messengers[address.messenger].open(address),
             delivered=outbox.delivered,
             reload=self.reload,
             poll_ages=lambda: {name: messenger.seconds_since_poll for name, messenger in messengers.items()},
+            trouble=self.record.trouble,
         )
         self._providers = AsyncExitStack()
         self._earlier: list[AsyncExitStack] = []  # of configs before, until the last answer of theirs is over
 
     async def __aenter__(self) -> Reception:
-        self._reception = Reception(await self._services(self.config, self._providers), self._outbox, self._tasks)
+        services = await self._services(self.config, self._providers)
+        self._reception = Reception(services, self._outbox, self._tasks, self._note)
         return self._reception
 
     async def __aexit__(self, *exc: object) -> None:
@@ -139,14 +184,14 @@ class Program:
     async def reload(self) -> Sequence[str]:
         """Read the config again; the faults, if it can't be used: then everything stays as it is."""
         try:
-            config = load(self.config.source, os.environ)
+            config = await with_local_servers(load(self.config.source, os.environ))
         except ConfigError as error:
             log.error("the config can't be used, the earlier one stays:\n%s", error)
             return [str(fault) for fault in error.faults]
-        if (config.telegram, config.playground, config.storage, config.health) != (
-            self.config.telegram, self.config.playground, self.config.storage, self.config.health
+        if (config.telegram, config.discord, config.playground, config.storage, config.health) != (
+            self.config.telegram, self.config.discord, self.config.playground, self.config.storage, self.config.health
         ):  # fmt: skip
-            log.warning("what changed in telegram, playground, storage or health takes effect at the next start")
+            log.warning("what changed in a messenger, storage or health takes effect at the next start")
         set_up_log(config.log, config.secrets() | self.config.secrets())
         providers, earlier = AsyncExitStack(), self._providers
         services = await self._services(config, providers)
@@ -162,21 +207,21 @@ class Program:
         self._earlier.remove(earlier)
         await earlier.aclose()
 
+    def _access(self, config: Config) -> Access:
+        """Whoever can open the playground is let in: as an admin on loopback, where no password is asked for."""
+        pages = {name: each for name, each in self.messengers.items() if isinstance(each, Playground)}
+        trusted = [name for name, page in pages.items() if page.trusted]
+        return Access(config.access, trusted, admitted=[name for name in pages if name not in trusted])
+
     async def _services(self, config: Config, stack: AsyncExitStack) -> Services:
-        classes = {each.Settings: each for each in PROVIDERS.values()}
-        providers = {}
-        for name, settings in config.providers.items():
-            provider = Retrying(classes[type(settings)](name, settings), config.limits.attempts_per_turn)
-            providers[name] = await stack.enter_async_context(provider)
+        answering = await open_models(config, stack, self.record)
         return Services(
             bot=self._bot,
             texts=Texts.load(config.language),
-            access=Access(config.access, trusted=[Playground.name]),
+            access=self._access(config),
             limits=config.limits,
-            models={name: Model(name, each, providers[each.provider]) for name, each in config.models.items()},
-            image_models={
-                name: ImageModel(name, each, providers[each.provider]) for name, each in config.image_models.items()
-            },
+            models=answering.models,
+            image_models=answering.image_models,
             prompts=config.prompts,
             system_prompt=config.system_prompt,
             timezone=ZoneInfo(config.timezone),
@@ -215,6 +260,9 @@ async def _greet(config: Config, messengers: Mapping[str, Messenger]) -> None:
         lines.append(say("welcome.playground", url=playground.url))
     if config.telegram:
         lines.append(say("welcome.telegram"))
+    if config.discord:
+        lines.append(say("welcome.discord"))
+    if config.telegram or config.discord:
         who = "public" if config.access.public else "listed" if config.access.allow else "admins"
         lines.append(say(f"welcome.access.{who}"))
         if not config.access.admins:
@@ -223,6 +271,8 @@ async def _greet(config: Config, messengers: Mapping[str, Messenger]) -> None:
     lines.append(say("welcome.model", model=model, provider=settings.provider))
     if isinstance(config.providers[settings.provider], Offline.Settings):
         lines.append(say("welcome.offline"))
+    elif config.answered_by_demo:
+        lines.append(say("welcome.local", count=len(config.models) - 1))
     lines.append(say("welcome.end" if messengers else "welcome.nothing"))
     print("\n".join(lines), flush=True)
 

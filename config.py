@@ -8,13 +8,15 @@ from pydantic import BaseModel, ValidationError
 
 from handlers.access import AccessSettings
 from handlers.settings import ImageModelSettings, LimitsSettings, ModelSettings
+from messengers.discord.settings import DiscordSettings
 from messengers.playground.settings import PlaygroundSettings
 from messengers.telegram.settings import TelegramSettings
 from operations.settings import HealthSettings, LogSettings
+from settings.answering import check_attempts, check_thinking
 from settings.checks import check_values
 from settings.confidential import secrets_in
 from settings.environment import dotenv_beside
-from settings.faults import NAME, ConfigError, Fault, Problem, closest, fault, translate, unknown_key
+from settings.faults import LEAVE_OUT, NAME, ConfigError, Fault, Problem, closest, fault, translate, unknown_key
 from settings.reading import read
 from storage.base import StorageSettings
 
@@ -24,7 +26,6 @@ Section = TypeVar("Section", bound=BaseModel)
 
 OFFLINE = "offline"  # the provider, and the models, where none is configured
 RESET = "reset"  # `/system reset` means something else than a prompt of that name
-LATER_PROVIDERS = frozenset({"anthropic"})
 
 
 class ProviderType(Protocol):
@@ -53,6 +54,7 @@ class Config(General, frozen=True, extra="forbid"):
     log: LogSettings = LogSettings()
     health: HealthSettings = HealthSettings()
     telegram: TelegramSettings | None = None
+    discord: DiscordSettings | None = None
     playground: PlaygroundSettings | None = None
     storage: StorageSettings  # a relative path is made absolute here
     access: AccessSettings = AccessSettings()
@@ -62,6 +64,7 @@ class Config(General, frozen=True, extra="forbid"):
     image_models: dict[str, ImageModelSettings] = {}  # the same
     prompts: dict[str, str] = {}  # system prompts that people may choose, by name
     source: Path | None = None  # the file it is from
+    answered_by_demo: bool = False  # nobody is configured to answer
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -94,7 +97,7 @@ def _registered() -> ProviderTypes:
 def _placed(storage: StorageSettings, folder: Path) -> StorageSettings:
     """The storage with its file's whole path: nothing depends on where the bot was started."""
     kind, _, file = storage.url.partition(":")
-    return StorageSettings(url=f"{kind}:{(folder / file).resolve()}")
+    return storage.model_copy(update={"url": f"{kind}:{(folder / file).resolve()}"})
 
 
 class _Answering(NamedTuple):
@@ -117,6 +120,7 @@ class _Judge:
         log = self._section(LogSettings, tree.get("log"), "log")
         health = self._section(HealthSettings, tree.get("health"), "health")
         telegram = self._section(TelegramSettings, tree.get("telegram"), "telegram")
+        discord = self._section(DiscordSettings, tree.get("discord"), "discord")
         playground = self._section(PlaygroundSettings, tree.get("playground"), "playground")
         storage = self._section(StorageSettings, tree.get("storage"), "storage")
         access = self._section(AccessSettings, tree.get("access"), "access")
@@ -130,6 +134,7 @@ class _Judge:
             log=log,
             health=health,
             telegram=telegram if telegram.token.get_secret_value() else None,
+            discord=discord if discord.token.get_secret_value() else None,
             playground=playground if "playground" in tree and playground.listen else None,
             storage=_placed(storage, source.parent if source else Path()),
             access=access,
@@ -139,6 +144,7 @@ class _Judge:
             image_models=answering.image_models,
             prompts=prompts,
             source=source,
+            answered_by_demo=not tree.get("providers") and not tree.get("models"),
         )
 
     def _add(self, *faults: Fault) -> None:
@@ -165,7 +171,7 @@ class _Judge:
         return {}
 
     def _unknown_sections(self, tree: Mapping[str, object]) -> None:
-        known = [key for key in Config.model_fields if key != "source"]
+        known = [key for key in Config.model_fields if key not in {"source", "answered_by_demo"}]
         self._add(*(fault((key,), unknown_key((key,), known)) for key in tree if key not in known))
 
     def _answering(self, tree: Mapping[str, object]) -> _Answering:
@@ -182,6 +188,9 @@ class _Judge:
         if isinstance(tree.get("providers"), dict | None):
             self._cross_references("models", models, providers)
             self._cross_references("image_models", image_models, providers)
+        self._fallbacks(models)
+        self._add(*check_thinking(providers, models))
+        self._add(*check_attempts(models, tree.get("limits"), LimitsSettings().attempts_per_turn))
         judged = {name: self._provider(name, raw) for name, raw in providers.items()}
         return _Answering(
             {name: settings for name, settings in judged.items() if settings is not None},
@@ -219,8 +228,6 @@ class _Judge:
     def _type_problem(self, kind: object) -> Problem:
         if kind is None:
             return "is missing", f"add it, one of: {', '.join(self._types)}"
-        if str(kind) in LATER_PROVIDERS:
-            return "is not in this version", f"leave this provider out, or use one of: {', '.join(self._types)}"
         return "is not a type of provider", closest(str(kind), list(self._types), "there are")
 
     def _cross_references(self, section: str, entries: Mapping[str, object], providers: Mapping[str, object]) -> None:
@@ -236,16 +243,44 @@ class _Judge:
                 drawing = ", ".join(kind for kind, each in self._types.items() if hasattr(each, "draw"))
                 problem = "names a provider that can't draw", f"name one whose type can: {drawing}"
                 self._add(fault((section, name, "provider"), problem))
+            elif section == "image_models" and not self._knows_how(providers[provider]):
+                self._add(fault((section, name, "provider"), NOBODY_DRAWS_THERE))
+
+    def _fallbacks(self, models: Mapping[str, object]) -> None:
+        """Those of a fallback aren't asked in turn, so two models may name each other: there are no cycles."""
+        for name, raw in models.items():
+            given = raw.get("fallback") if isinstance(raw, dict) else None
+            fallback = given if isinstance(given, list) else []
+            for number, other in enumerate(fallback):
+                path = ("models", name, "fallback", number)
+                if isinstance(other, str) and other not in models:
+                    near = closest(other, [each for each in models if each != name], "there are")
+                    self._add(fault(path, ("names a model that isn't there", near)))
+                elif other == name:
+                    self._add(fault(path, FALLS_BACK_TO_ITSELF))
+                elif other in fallback[:number]:
+                    self._add(fault(path, ("names a model for the second time", LEAVE_OUT[1])))
 
     def _may_draw(self, provider: object) -> bool:
         """Whether its class has `draw`. Of an unknown type another fault tells."""
         kind = provider.get("type") if isinstance(provider, dict) else None
         return not isinstance(kind, str) or kind not in self._types or hasattr(self._types[kind], "draw")
 
+    def _knows_how(self, provider: object) -> bool:
+        """Whether a class that draws says of these settings (`draws`) that it does with them too."""
+        kind = provider.get("type") if isinstance(provider, dict) else None
+        draws = getattr(self._types.get(str(kind)), "draws", None)
+        return draws is None or bool(draws(provider))
+
 
 NOT_A_SECTION: Problem = ("must be a section", "put its settings below it, indented, as key: value")
 NO_MODELS: Problem = ("is missing: nobody would answer", "add one: models: {main: {provider: NAME, model: NAME}}")
+NOBODY_DRAWS_THERE: Problem = (
+    "names a server where nobody draws",
+    "name another provider; if one does after all, say how in that provider's images: generations or chat",
+)
 NOT_TEXT: Problem = ("must be text", "put it into quotes")
 NO_TEXT: Problem = ("is empty", "write the prompt behind its name, or leave it out")
 TAKEN_NAME: Problem = ("is a name that /system has a use for", "choose another one")
+FALLS_BACK_TO_ITSELF: Problem = ("names the model itself", "name another one, or leave it out")
 BAD_NAME: Problem = ("is not a good name", "use letters, digits and . _ - + /, at most 40 of them")

@@ -7,6 +7,8 @@ BotError                     one sentence for the person (`key` in locales/), th
 │  ├─ ModelNotFound          404, or "model not supported"
 │  ├─ RequestRefused         400, 422: the server doesn't take this request
 │  ├─ ContextTooLong         the conversation doesn't fit into the model
+│  │  └─ BodyTooLarge        413: it has too many bytes
+│  ├─ PicturesTooLarge       the question's pictures are more than the server takes
 │  ├─ RateLimited            429                                      (transient)
 │  ├─ Overloaded             500 and above, 529, "overloaded"         (transient)
 │  ├─ Unreachable            no connection, DNS, TLS, a dead host     (transient)
@@ -49,9 +51,15 @@ class NotSent(BotError):
 
 
 class ProviderError(BotError):
-    """The model's side failed. `arguments` holds `provider`, its name in the config."""
+    """The model's side failed. `arguments` holds `provider`, its name in the config.
+
+    `attempts`: requests that were made before it was given up. `next_model`: which model of the config to ask instead,
+    where this one broke off in mid-answer; "" = none.
+    """
 
     key = "error.provider"
+    attempts: int = 1
+    next_model: str = ""
 
 
 class BadKey(ProviderError):
@@ -82,6 +90,18 @@ class ContextTooLong(ProviderError):
     """The conversation is longer than the model takes."""
 
     key = "error.context_too_long"
+
+
+class BodyTooLarge(ContextTooLong):
+    """413: the request has more bytes than the server takes, which may be the pictures' or the conversation's."""
+
+    key = "error.body_too_large"
+
+
+class PicturesTooLarge(ProviderError):
+    """The pictures of the question have more bytes or pixels than the server takes: a shorter text doesn't help."""
+
+    key = "error.pictures_too_large"
 
 
 class RateLimited(ProviderError):

@@ -12,9 +12,10 @@ class Address:
 
     `place` is what a messenger's rate limits count (a Telegram chat, a Discord channel); `thread` parts it into
     conversations (a topic); `message` is what the answer may reply to. `token` is for messengers that hand out one
-    for an answer (Discord's interactions), good until `token_expires_at` (Unix seconds). `within`: what the place is
-    part of, as `access` in the config names it (`guild:77`, `channel:99`). `branch`: a chain of replies, which has a
-    history and a lane of its own, while model and instructions are the room's.
+    for an answer (Discord's interactions), good until `token_expires_at` (Unix seconds); `answered`: the first answer
+    that it is for is another one. `within`: what the place is part of, as `access` in the config names it
+    (`guild:77`, `channel:99`). `branch`: a chain of replies, which has a history and a lane of its own, while model
+    and instructions are the room's.
     """
 
     messenger: str
@@ -26,6 +27,7 @@ class Address:
     token_expires_at: float = 0.0
     within: tuple[str, ...] = ()
     branch: str = ""
+    answered: bool = False
 
     @property
     def conversation(self) -> str:

@@ -78,7 +78,7 @@ async def attempt(turn: Turn, services: Services) -> Outcome:
         log.exception("turn %d failed by a fault of ours", turn.id)
         known = InternalError("see the traceback above")
     if not isinstance(turn.incoming, Said | Invoked):
-        return Outcome(failed=True)
+        return Outcome(failed=True, reason=reply.in_short(known))
     latest = await insist(partial(services.store.turn, turn.id)) or turn
     return reply.failure(turn, known, services.language(turn.incoming), latest.reply)
 
@@ -105,7 +105,7 @@ async def handle(turn: Turn, services: Services) -> Outcome:
             return Outcome()
         case Unreadable() as unreadable:
             log.warning("an update was put aside (turn %d): %s", turn.id, unreadable.reason)
-            return Outcome(failed=True)
+            return Outcome(failed=True, reason=f"unreadable: {unreadable.reason}")
 
 
 PRESSES: Mapping[Verb, Callable[[Turn, Pressed, Services], Awaitable[Outcome]]] = {

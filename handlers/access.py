@@ -21,8 +21,12 @@ class AccessSettings(BaseModel, frozen=True, extra="forbid"):
 class Access:
     """Closed by default: without `public` and an allow-list, only admins get an answer."""
 
-    def __init__(self, settings: AccessSettings, trusted: Iterable[str] = ()) -> None:
-        """`trusted`: messengers whose people are admins by being there (the playground on loopback)."""
+    def __init__(self, settings: AccessSettings, trusted: Iterable[str] = (), admitted: Iterable[str] = ()) -> None:
+        """`trusted`: messengers whose people are admins by being there (the playground on loopback).
+
+        `admitted`: whose people are let in by being there (the playground behind a password).
+        """
+        self._admitted = frozenset(admitted)
         self._settings = settings
         self._trusted = frozenset(trusted)
 
@@ -42,7 +46,7 @@ class Access:
 
     def allows(self, incoming: Incoming) -> bool:
         """Whether the sender gets an answer at this place. An admin always does; a blocked one never otherwise."""
-        if self.is_admin(incoming):
+        if self.is_admin(incoming) or incoming.address.messenger in self._admitted:
             return True
         if self.is_blocked(incoming):
             return False

@@ -1,23 +1,29 @@
-"""/admin: how the bot is, where it is used, and reading the config again. For admins."""
+"""/admin: how the bot is, where it is used, what was given up, and reading the config again. For admins."""
 
 import time
 from datetime import datetime
 
-from chat.commands import Command, Option
-from chat.incoming import Invoked
+from chat.commands import BadOptionError, Command, Option, read_options
+from chat.incoming import Invoked, Said
 from chat.replies import Final
-from handlers.services import Outcome, Services
+from handlers.services import Outcome, Services, who
 from storage.base import Turn
 
-VERBS = ("status", "reload", "chats")
-COMMAND = Command("admin", access="admin", options=(Option("what", "choice", choices=VERBS),), discreet=True)
+VERBS = ("status", "reload", "chats", "dead", "retry", "drop")
+COMMAND = Command(
+    "admin",
+    access="admin",
+    options=(Option("what", "choice", choices=VERBS), Option("turn", "number")),
+    discreet=True,
+)
 CHATS = 20
+LETTERS = 20
 
 
 async def handle(turn: Turn, services: Services) -> Outcome:
     """One of the verbs; what there is, where it is none."""
     asked = turn.incoming
-    verb = asked.text.strip().lower() if isinstance(asked, Invoked) else ""
+    verb, number = _read(asked.text) if isinstance(asked, Invoked) else ("", 0)
     match verb:
         case "status" | "":
             text = await _status(turn, services)
@@ -25,9 +31,27 @@ async def handle(turn: Turn, services: Services) -> Outcome:
             text = await _reload(turn, services)
         case "chats":
             text = await _chats(turn, services)
+        case "dead":
+            text = await _dead(turn, services)
+        case "retry":
+            return await _retry(turn, number, services)
+        case "drop":
+            key = "dropped" if await services.store.drop(number) else "not_dead"
+            text = services.language(asked).say(f"admin.{key}", number=number)
         case _:
             text = services.language(asked).say("admin.unknown", verbs=", ".join(f"`{each}`" for each in VERBS))
     return Outcome(Final(text), turn.reply)
+
+
+def _read(text: str) -> tuple[str, int]:
+    """`retry 12`, and `--what retry --turn 12` of a form, as (verb, number); 0 = no number."""
+    try:
+        values, rest = read_options(text.lower(), COMMAND.options)
+    except BadOptionError:
+        return "?", 0
+    words = [*filter(None, [values.get("what")]), *rest.split(), *filter(None, [values.get("turn")]), ""]
+    verb, number = words[0], words[1] if len(words) > 2 else ""
+    return (verb, int(number)) if number.isascii() and number.isdigit() and len(number) < 19 else (verb, 0)
 
 
 async def _status(turn: Turn, services: Services) -> str:
@@ -61,3 +85,26 @@ async def _chats(turn: Turn, services: Services) -> str:
         for each in await services.store.activity(CHATS)
     ]
     return "\n".join(lines)
+
+
+async def _dead(turn: Turn, services: Services) -> str:
+    """The latest ones: never what was said, which is for the terminal alone."""
+    say = services.language(turn.incoming).say
+    letters = await services.store.given_up(LETTERS)
+    lines = [
+        f"- **{each.id}** · {datetime.fromtimestamp(each.received_at, services.timezone):%Y-%m-%d %H:%M} · "
+        f"`{each.incoming.address.conversation}` · `{who(each.incoming)}` · {each.incoming.kind} · "
+        f"`{each.reason.partition(':')[0] or '?'}`"
+        for each in letters
+    ]
+    return "\n".join([*lines, "", say("admin.dead_what")]) if lines else say("admin.no_dead")
+
+
+async def _retry(turn: Turn, number: int, services: Services) -> Outcome:
+    """Make a turn that was given up new again. What couldn't be read can't be answered either."""
+    say = services.language(turn.incoming).say
+    known = await services.store.turn(number)
+    if known is None or known.state != "dead" or not isinstance(known.incoming, Said | Invoked):
+        return Outcome(Final(say("admin.not_dead", number=number)), turn.reply)
+    again = await services.store.reopen(number)
+    return Outcome(Final(say("admin.retried", number=number)), turn.reply, again=again)

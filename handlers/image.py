@@ -13,10 +13,10 @@ from chat.incoming import Invoked
 from chat.messages import Image
 from chat.replies import Final
 from handlers import quotas
-from handlers.reply import explain, live_reply, quotes, registered
+from handlers.reply import explain, in_short, live_reply, quotes, registered
 from handlers.services import ImageModel, Outcome, Services
 from messengers.base import Chat, MessengerError, PlaceGone, Refused, SlowDown
-from messengers.budget import Priority
+from messengers.buckets import Priority
 from messengers.live_reply import uninterrupted
 from providers.base import ImageRequest
 from storage.base import Amount, Turn, insist
@@ -52,7 +52,11 @@ class _WrongError(Exception):
 
 @dataclass
 class _Drawing:
-    """Pictures in the making. `begun`: those that were asked for in this run, and not refused: they are paid for."""
+    """Pictures in the making. `begun`: those that were asked for in this run, and not refused: they are paid for.
+
+    `size`: what was drawn, where that can be told: many models know but a few sizes, and draw in the nearest.
+    `repeated`: requests beyond one for each picture: the limit of attempts is for all of them together.
+    """
 
     turn: Turn
     services: Services
@@ -60,6 +64,8 @@ class _Drawing:
     request: ImageRequest
     count: int
     begun: int = field(default=0)
+    repeated: int = field(default=0)
+    size: tuple[int, int] | None = field(default=None)
 
     @asynccontextmanager
     async def stream(self) -> AsyncIterator[AsyncIterator[ReplyEvent]]:
@@ -73,17 +79,22 @@ class _Drawing:
             yield Replaced(language.say("image.progress", number=number + 1, count=self.count))
             seed = None if self.request.seed is None else self.request.seed + number
             image = await self._drawn(replace(self.request, seed=seed))
+            self.size = _pixels(image) or self.size
             await patiently(chat, partial(self._show, chat, image, number))
         yield Replaced(self._done(language))
         yield Completed()
 
     async def _drawn(self, request: ImageRequest) -> Image:
         self.begun += 1  # also where somebody stops it half-way: the provider draws on
+        attempts = max(1, request.attempts - self.repeated)
         try:
-            return await self.model.provider.draw(request)
+            return await self.model.provider.draw(replace(request, attempts=attempts, again=self._again))
         except ProviderError:
             self.begun -= 1
             raise
+
+    def _again(self) -> None:
+        self.repeated += 1
 
     async def _show(self, chat: Chat, image: Image, number: int) -> None:
         nonce = f"{self.turn.key}.i{number}"
@@ -93,7 +104,8 @@ class _Drawing:
     def _done(self, language: Language) -> str:
         request = self.request
         seed = "" if request.seed is None else f" · seed {request.seed}"
-        return f"🎨 {self.model.name} · {request.width}×{request.height}{seed}"
+        width, height = self.size or (request.width, request.height)
+        return f"🎨 {self.model.name} · {width}×{height}{seed}"
 
 
 async def handle(turn: Turn, services: Services) -> Outcome:
@@ -116,7 +128,8 @@ async def handle(turn: Turn, services: Services) -> Outcome:
         return Outcome(None, shown.state, spent=spent)
     if shown.failure:
         final = explain(turn, shown.failure, language)
-        return Outcome(final, shown.state, failed=True, spent=spent, settled=shown.settled)
+        why = in_short(shown.failure)
+        return Outcome(final, shown.state, failed=True, reason=why, spent=spent, settled=shown.settled)
     note = language.say("reply.stopped") if shown.end == "stopped" else ""
     return Outcome(Final("" if note else shown.state.text, note), shown.state, spent=spent, settled=shown.settled)
 
@@ -141,7 +154,8 @@ def _read(turn: Turn, asked: Invoked, services: Services, language: Language) ->
     width, height = _size(values, language)
     seed = int(values["seed"]) if "seed" in values else None
     settings = model.settings
-    request = ImageRequest(settings.model, prompt, width, height, seed, settings.parameters)
+    attempts = services.limits.attempts_per_turn
+    request = ImageRequest(settings.model, prompt, width, height, seed, settings.parameters, attempts)
     return _Drawing(turn, services, model, request, count)
 
 
@@ -152,6 +166,13 @@ def _model(name: str, services: Services, language: Language) -> ImageModel:
         names = ", ".join(f"`{each}`" for each in services.image_models)
         raise _WrongError(language.say("model.unknown", name=name.replace("`", ""), names=names))
     return found
+
+
+def _pixels(image: Image) -> tuple[int, int] | None:
+    """Width and height of a PNG (its first chunk, IHDR); None of anything else."""
+    if not image.data.startswith(b"\x89PNG\r\n\x1a\n") or len(image.data) < 24:
+        return None
+    return int.from_bytes(image.data[16:20]), int.from_bytes(image.data[20:24])
 
 
 def _size(values: dict[str, str], language: Language) -> tuple[int, int]:

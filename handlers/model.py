@@ -1,7 +1,7 @@
 """/model: which models there are, and which one answers in this conversation."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chat.buttons import Action, Button
 from chat.commands import Command, Option
@@ -67,7 +67,7 @@ async def _list(turn: Turn, services: Services, language: Language, page: int | 
     return Final("\n\n".join(lines), "", (*buttons, *_turns_of_page(turn, page, pages)))
 
 
-def _button(name: str, current: Model, turn: Turn, trouble: dict[str, str]) -> Button:
+def _button(name: str, current: Model, turn: Turn, trouble: Mapping[str, str]) -> Button:
     mark = "✅ " if name == current.name else "⚠️ " if name in trouble else ""
     return Button(f"{mark}{name}", Action("model", turn.id, model_id(name)))
 

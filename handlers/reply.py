@@ -12,6 +12,7 @@ from chat.messages import Message
 from chat.replies import Final, ReplyState
 from handlers import quotas
 from handlers.fitting import fit
+from handlers.model import model_id
 from handlers.prompt import system_prompt
 from handlers.question import CantAskError, Question, understand
 from handlers.services import Model, Outcome, Running, Services, Stoppable
@@ -37,7 +38,7 @@ async def answer(turn: Turn, said: Said, services: Services) -> Outcome:
 
 
 async def _ask(turn: Turn, said: Said, live: LiveReply, services: Services) -> Outcome:
-    model = await services.model_of(said.address.room)
+    model = services.models.get(turn.model) or await services.model_of(said.address.room)
     try:
         question = await understand(said, model, services)
     except CantAskError as reason:
@@ -45,7 +46,6 @@ async def _ask(turn: Turn, said: Said, live: LiveReply, services: Services) -> O
     request = await _request(turn, question, model, services)
     status = partial(_tell, turn, live, services.language(said))
     shown = await live.show(model.provider.stream_reply(request, status))
-    _note_trouble(model, shown, services)
     return _outcome(turn, question, shown, services)
 
 
@@ -54,7 +54,8 @@ async def _request(turn: Turn, question: Question, model: Model, services: Servi
     earlier = await _earlier(turn, services) if capabilities.history else ()
     system = await system_prompt(services, model, said) if capabilities.system_prompt else ""
     messages = fit(earlier, question.asked, system, model.settings)
-    return ReplyRequest(model.settings.model, messages, system, model.settings.parameters)
+    attempts = services.limits.attempts_per_turn
+    return ReplyRequest(model.settings.model, messages, system, model.settings.parameters, attempts=attempts)
 
 
 async def _earlier(turn: Turn, services: Services) -> Sequence[Message]:
@@ -100,21 +101,16 @@ def quotes(asked: Incoming) -> bool:
 
 def _tell(turn: Turn, live: LiveReply, language: Language, status: Status) -> None:
     """Say why there is no answer yet: queued, loading, tried again."""
-    log.info("turn %d: %s %s", turn.id, status.key, dict(status.arguments))
+    level = logging.DEBUG if status.key == "status.slot" else logging.INFO  # a long line moves all the time
+    log.log(level, "turn %d: %s %s", turn.id, status.key, dict(status.arguments))
     live.tell(language.say(status.key, **status.arguments))
-
-
-def _note_trouble(model: Model, shown: Shown, services: Services) -> None:
-    """Remember for /model which models don't work at the moment."""
-    if isinstance(shown.failure, ProviderError):
-        services.bot.trouble[model.name] = shown.failure.key.removeprefix("error.")
-    elif not shown.failure and shown.end != "stopped":
-        services.bot.trouble.pop(model.name, None)
 
 
 def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -> Outcome:
     text, language = shown.state.text, services.language(turn.incoming)
-    exchange = (question.kept, Message("assistant", text)) if text.strip() else ()
+    # What was withheld isn't told again: with it in the history, providers withhold the answers that follow too.
+    told = text.strip() and shown.end != "filtered"
+    exchange = (question.kept, Message("assistant", text)) if told else ()
     usage = shown.usage
     amount = Amount(1, 0, usage.input_tokens if usage else 0, usage.output_tokens if usage else 0)
     spent = services.spent(turn.incoming, amount) if shown.fresh or not shown.failure else None
@@ -122,14 +118,24 @@ def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -
         return Outcome(None, shown.state, exchange, spent=spent)
     if shown.failure:
         final = explain(turn, shown.failure, language, text)
-        return Outcome(final, shown.state, exchange, failed=True, spent=spent, settled=shown.settled)
+        return Outcome(
+            final,
+            shown.state,
+            exchange,
+            failed=True,
+            reason=in_short(shown.failure),
+            spent=spent,
+            settled=shown.settled,
+        )
     dialect = services.bot.open_chat(turn.incoming.address).dialect
     match shown.end:
-        case "done" if is_visible(text, dialect):
-            final = Final(text)
+        case "done" | "length" as reason if not is_visible(text, dialect):
+            sentence = language.say("reply.empty" if reason == "done" else "reply.only_thought")
+            final = Final("", sentence, (retry_button(turn, language),))
+            why = "empty" if reason == "done" else "empty: the limit was reached before any text"
+            return Outcome(final, shown.state, failed=True, reason=why, settled=shown.settled)
         case "done":
-            final = Final("", language.say("reply.empty"), (retry_button(turn, language),))
-            return Outcome(final, shown.state, failed=True, settled=shown.settled)
+            final = Final(text)
         case "length":
             final = Final(text, language.say("reply.length"), (continue_button(turn, language),))
         case reason:
@@ -146,17 +152,26 @@ def explain(turn: Turn, error: BotError, language: Language, text: str = "") -> 
     """A failure in one sentence with a Retry button, below what was shown already; the log gets the details."""
     log.warning("turn %d failed: %s: %s", turn.id, type(error).__name__, error.details)
     values = {"turn": str(turn.id), "provider": "?", "model": "?"} | error.arguments
-    return Final(text, language.say(error.key, **values), (retry_button(turn, language),))
+    following = error.next_model if isinstance(error, ProviderError) else ""
+    return Final(text, language.say(error.key, **values), (retry_button(turn, language, following),))
 
 
 def failure(turn: Turn, error: BotError, language: Language, reply: ReplyState) -> Outcome:
     """What a turn comes to that ended outside of an answer's own course; `reply` is what is shown of it."""
-    return Outcome(explain(turn, error, language, reply.text), reply, failed=True)
+    return Outcome(explain(turn, error, language, reply.text), reply, failed=True, reason=in_short(error))
 
 
-def retry_button(turn: Turn, language: Language) -> Button:
-    """The button that asks a turn again."""
-    return Button(language.say("button.retry"), Action("retry", turn.id))
+def in_short(error: BotError) -> str:
+    """A failure in one line for the operator: `overloaded: 503 Service Unavailable`."""
+    key = error.key.removeprefix("error.")
+    return f"{key}: {' '.join(error.details.split())}" if error.details else key
+
+
+def retry_button(turn: Turn, language: Language, model: str = "") -> Button:
+    """The button that asks a turn again; `model`: another one than the conversation's."""
+    if not model:
+        return Button(language.say("button.retry"), Action("retry", turn.id))
+    return Button(language.say("button.retry_model", model=model), Action("retry", turn.id, model_id(model)))
 
 
 def continue_button(turn: Turn, language: Language) -> Button:

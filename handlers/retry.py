@@ -1,8 +1,12 @@
 """/retry and the Retry button: the same question again, replacing its turn in the history."""
 
+from functools import partial
+
 from chat.commands import Command
 from chat.incoming import Invoked, Pressed, Said
 from chat.replies import Final
+from handlers.again import beside, by_way_of, closes
+from handlers.model import model_id
 from handlers.services import Outcome, Services
 from storage.base import Turn
 
@@ -15,16 +19,27 @@ async def handle(turn: Turn, services: Services) -> Outcome:
     asked = await services.store.latest(turn.incoming.address.conversation, before=turn.id)
     if asked is None or not services.may_command(turn.incoming, asked.incoming):
         return Outcome(Final("", services.language(turn.incoming).say("retry.nothing")), turn.reply)
-    return Outcome(again=await services.store.reopen(asked.id, fresh=True))
+    address = beside(asked, turn.incoming.address, services)
+    return Outcome(again=await services.store.reopen(asked.id, fresh=True, address=address))
 
 
 async def press(turn: Turn, pressed: Pressed, services: Services) -> Outcome:
-    """Make the failed turn that the button belongs to new again, into the same message, if the presser may do that."""
+    """Make the failed turn that the button belongs to new again, into the same message, if the presser may do that.
+
+    The button's argument may name a model: the next one of the chain, where the one before broke off in mid-answer.
+    """
+    asked = await services.store.turn(pressed.action.target)
+    if asked is None or not services.may_command(pressed, asked.incoming):
+        return Outcome()
     # The button is there before its turn is over: the last call of its delivery may still be under way.
-    await services.bot.delivered(pressed.address)
+    await services.bot.delivered(asked.incoming.address)
     asked = await services.store.turn(pressed.action.target)
     if asked is None or asked.state != "dead" or not isinstance(asked.incoming, Said | Invoked):
         return Outcome()
-    if not services.may_command(pressed, asked.incoming):
-        return Outcome()
-    return Outcome(again=await services.store.reopen(asked.id))
+    wanted = [name for name in services.models if model_id(name) == pressed.action.argument]
+    reopen = partial(services.store.reopen, asked.id, model="".join(wanted))
+    if not closes(asked.incoming.address, services):
+        return Outcome(again=await reopen())
+    # A press reaches no message but the one with the button: where there are more, it makes new ones.
+    address = by_way_of(asked.incoming.address, pressed.address)
+    return Outcome(again=await reopen(address=address, fresh=asked.reply.parts != (pressed.address.message,)))

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -46,6 +46,7 @@ class Outcome:
     reply: ReplyState = field(default_factory=ReplyState)
     history: Sequence[Message] = ()
     failed: bool = False
+    reason: str = ""  # why, for the operator: `overloaded: 503`
     spent: Spent | None = None
     again: Turn | None = None  # a reopened turn, to be run once more
     settled: Settled | None = None  # see `messengers.live_reply.Shown`
@@ -78,7 +79,7 @@ class Bot:
     poll_ages: Callable[[], Mapping[str, float]]  # messenger → seconds since its server was heard
     reserved: Counter[tuple[str, str]] = field(default_factory=Counter)  # (who, kind) → what runs, and isn't spent yet
     running: dict[int, Running] = field(default_factory=dict)
-    trouble: dict[str, str] = field(default_factory=dict)  # model → the text key of what is wrong with it
+    trouble: MutableMapping[str, str] = field(default_factory=dict)  # model → the text key of what is wrong with it
     started_at: float = field(default_factory=time.time)
 
 

@@ -48,6 +48,7 @@ class ModelSettings(BaseModel, frozen=True, extra="forbid"):
     context_tokens: Annotated[Count, Field(ge=256, le=100_000_000)] = 16_000  # what history is fitted to
     parameters: Parameters = {}
     system_prompt: str | None = None  # None: the one for all models
+    fallback: tuple[str, ...] = ()  # names under `models:`, asked in this order where this one can't answer
 
 
 class ImageModelSettings(BaseModel, frozen=True, extra="forbid"):

@@ -17,7 +17,7 @@ from chat.errors import BotError
 from chat.events import Completed, EndReason, ReasoningDelta, Replaced, ReplyEvent, TextDelta, Usage
 from chat.replies import ReplyState
 from messengers.base import Chat, MessageGone, MessengerError, PlaceGone, SlowDown
-from messengers.budget import Priority
+from messengers.buckets import Priority
 from messengers.screen import Layout, Screen
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ CHECKPOINT_SECONDS = 1.0
 STATUS_AFTER_SECONDS = 2.0  # what is over sooner needs no words
 TYPING_AFTER_SECONDS = 0.3  # a model that answers at once needs no "typing …", which costs a permit
 PAUSE_SECONDS = 0.35  # between two edits where the budget would allow more: nobody reads faster
+LONGEST_PAUSE_SECONDS = 3.0  # after that it is the budget alone that makes calls wait
 PAUSE_AFTER_FAILURE_SECONDS = 2.0
 SECONDS_TO_FINISH = 30.0  # before a place closes
 LONGEST_CALL_SECONDS = 6.0  # that a cancelled reply waits for a call in flight: the program is about to end
@@ -153,6 +154,8 @@ class LiveReply:
                         self._usage = usage
                         return reason
                 if self._text.strip():
+                    if self._changed.is_set():
+                        self._chat.budget.skip()
                     self._changed.set()
                 if len(self._text) > MAX_CHARACTERS:
                     self._text = self._text[:MAX_CHARACTERS]
@@ -175,10 +178,16 @@ class LiveReply:
             await self._may_begin()
         while not self._closing:
             await self._changed.wait()
-            await self._chat.budget.permit(Priority.INTERIM if self._showing else Priority.FIRST)
+            await self._chat.budget.permit(self._priority, new=not self._screen.parts)
             pause = await self._call()
             if not self._closing:
                 await asyncio.sleep(pause)
+
+    @property
+    def _priority(self) -> Priority:
+        """The first text goes first, and so does the first sentence; a sentence in the place of another one waits."""
+        later = self._showing or (self._screen.parts and not self._text)
+        return Priority.INTERIM if later else Priority.FIRST
 
     async def _call(self) -> float:
         """Make one call with the newest text; how long to pause after it."""
@@ -207,13 +216,13 @@ class LiveReply:
         self._showing = bool(self._text)
         if self._screen.differs(wanted):
             self._changed.set()
-        return PAUSE_SECONDS
+        return min(LONGEST_PAUSE_SECONDS, max(PAUSE_SECONDS, self._chat.budget.pace))
 
     async def _type(self) -> None:
         """Show "typing …" until there is text."""
         await asyncio.sleep(TYPING_AFTER_SECONDS)
         while not self._text:
-            await self._chat.budget.permit(Priority.TYPING)
+            await self._chat.budget.permit(Priority.TYPING, new=False)
             if self._text:
                 return
             try:

@@ -77,8 +77,8 @@ class Screen:
     async def _step(self, wanted: Sequence[Wanted], *, final: bool) -> None:
         for index, want in enumerate(wanted):
             if index == len(self._messages):
-                first = want if not final or self._chat.sends_are_idempotent else self._beginning(want)
-                self._messages.append(await self._send(first, index))
+                whole = not final or want.rest or self._chat.sends_are_idempotent
+                self._messages.append(await self._send(want if whole else self._beginning(want), index))
                 return
             if self._messages[index].shows != want:
                 await self._edit(index, want)

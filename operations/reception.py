@@ -17,6 +17,7 @@ from handlers.services import Outcome, Services
 from handlers.stop import stop_all
 from handlers.suggesting import suggest
 from messengers.base import Suggestion
+from operations.counting import Began, Concluded, Note, Took, uncounted
 from operations.joining import WAIT_SECONDS, Gathering, continues, joined, may_continue
 from operations.lanes import Lanes
 from operations.outbox import Letter, Outbox
@@ -33,8 +34,10 @@ MOST_WAITING = 20  # answers on their way to one place, where those of commands 
 class Reception:
     """What messengers hand incoming things to (`messengers.base.Reception`)."""
 
-    def __init__(self, services: Services, outbox: Outbox, tasks: Tasks) -> None:
+    def __init__(self, services: Services, outbox: Outbox, tasks: Tasks, note: Note = uncounted) -> None:
+        self._note = note
         self._services = services
+        self._taken: dict[int, float | None] = {}  # turns that are to be handled; since when they are (loop's time)
         self._users: Counter[int] = Counter()  # by id(services): turns that use them
         self._unused = asyncio.Condition()
         self._outbox = outbox
@@ -51,13 +54,16 @@ class Reception:
             raise OSError("the bot is about to end: the next start takes this")
         incoming = as_said(incoming)
         if not self.welcomes(incoming):
-            if not self._services.access.is_blocked(incoming) and self._strangers.owes(incoming):
-                self._tasks.start(self._strangers.tell(incoming, self._services), "stranger")
+            blocked = self._services.access.is_blocked(incoming)
+            if self._strangers.owes(incoming, blocked=blocked):
+                self._tasks.start(self._strangers.tell(incoming, self._services, blocked=blocked), "stranger")
             return
         turn = await self._services.store.receive(incoming)
+        self._note(Took(incoming.address.messenger, turn is None))
         if turn is None:
             log.debug("dropped a repeat of %s", incoming.key)
         elif self._is_one_too_many(turn):
+            self._taken[turn.id] = None
             self._tasks.start(self._refuse(turn), f"turn {turn.id}")
         else:
             self._route(turn)
@@ -86,6 +92,18 @@ class Reception:
             if turn.incoming.address.messenger in messengers:
                 self._route(turn)
 
+    async def take_up(self, messengers: Collection[str]) -> None:
+        """Handle what another program made new again (`python bot.py dead retry`), and nothing twice."""
+        for turn in await self._services.store.unfinished():
+            if turn.state == "new" and turn.incoming.address.messenger in messengers and turn.id not in self._taken:
+                log.info("turn %d was made new again, and is handled", turn.id)
+                self._route(turn)
+
+    def running_for(self) -> Mapping[int, float]:
+        """The turns that are being handled, and for how many seconds."""
+        now = asyncio.get_running_loop().time()
+        return {turn: now - since for turn, since in self._taken.items() if since is not None}
+
     async def use(self, services: Services) -> None:
         """From now on turns begin with these services; returns when no turn uses the earlier ones any more."""
         earlier, self._services = self._services, services
@@ -98,9 +116,12 @@ class Reception:
         self._lanes.close()
 
     def _route(self, turn: Turn) -> None:
+        if turn.state == "new" and turn.id in self._taken:
+            return
         if turn.state == "answered" and turn.final:
             self._post(turn, Outcome(turn.final, turn.reply, failed=turn.failed))
             return
+        self._taken[turn.id] = None
         match kind_of(turn.incoming):
             case "control" if isinstance(turn.incoming, Invoked):
                 conversation = turn.incoming.address.conversation
@@ -168,6 +189,7 @@ class Reception:
             if may_continue(turn):
                 with registered(turn, gathering, services):
                     turn = await self._whole(turn)
+            self._begun(turn)
             await insist(partial(services.store.begin, turn.id))
             if not self._is_welcome(turn, services):
                 outcome = Outcome()
@@ -180,6 +202,12 @@ class Reception:
             self._users[id(services)] -= 1
             async with self._unused:
                 self._unused.notify_all()
+
+    def _begun(self, turn: Turn) -> None:
+        self._taken[turn.id] = asyncio.get_running_loop().time()
+        lag = max(0.0, time.time() - turn.received_at)  # the clock may have been set back
+        if turn.state == "new" and not turn.runs and not turn.reply.parts:  # not one that is asked again
+            self._note(Began(turn.incoming.address.messenger, lag))
 
     def _is_welcome(self, turn: Turn, services: Services) -> bool:
         """Whether it may still be handled: the config may have changed since it came in."""
@@ -202,6 +230,8 @@ class Reception:
             return turn
         whole = joined(parts)
         await insist(partial(self._services.store.join, turn.id, whole, [part.id for part in parts[1:]]))
+        for part in parts[1:]:
+            self._taken.pop(part.id, None)
         return replace(turn, incoming=whole)
 
     async def _conclude(self, turn: Turn, outcome: Outcome) -> None:
@@ -210,7 +240,10 @@ class Reception:
         if outcome.final is None and turn.incoming.address.token and isinstance(turn.incoming, Said | Invoked):
             outcome = replace(outcome, final=Final("✅"))  # whoever filled in a form waits for an answer
         answer = partial(self._services.store.answer, turn.id, outcome.reply, outcome.final, outcome.history)
-        await insist(partial(answer, failed=outcome.failed, spent=outcome.spent))
+        await insist(partial(answer, failed=outcome.failed, spent=outcome.spent, reason=outcome.reason))
+        self._taken.pop(turn.id, None)
+        ending = "failed" if outcome.failed else "answered" if outcome.final else "silent"
+        self._note(Concluded(turn.incoming.address.messenger, ending))
         if outcome.final:
             self._post(turn, outcome)
         if outcome.again:

@@ -7,12 +7,13 @@ from collections import OrderedDict
 from chat.incoming import Incoming, Invoked, Said
 from handlers.services import Services, who
 from messengers.base import MessengerError, SlowDown
-from messengers.budget import Priority
+from messengers.buckets import Priority
 
 log = logging.getLogger(__name__)
 
 AGAIN_AFTER_SECONDS = 3600.0
 MOST_AT_ONCE = 20  # a crowd of strangers must not use up the permits of the people who are let in
+NO_WORD = "🚫"
 REMEMBERED = 10_000  # strangers; beyond that the oldest are forgotten
 
 
@@ -23,9 +24,11 @@ class Strangers:
         self._telling = 0
         self._told: OrderedDict[str, float] = OrderedDict()
 
-    def owes(self, incoming: Incoming) -> bool:
+    def owes(self, incoming: Incoming, *, blocked: bool = False) -> bool:
         """Whether a sentence is due, to be told at once; asking makes it so that none is due for the next hour."""
         if not isinstance(incoming, Said | Invoked):
+            return False
+        if blocked and (not incoming.address.token or self._telling >= MOST_AT_ONCE):
             return False
         if incoming.address.token:  # a form waits for its answer, which the asker alone sees
             self._telling += 1
@@ -44,11 +47,15 @@ class Strangers:
             self._told.popitem(last=False)
         return True
 
-    async def tell(self, incoming: Incoming, services: Services) -> None:
-        """Say that the bot is private, and which line lets this person in. Tried once: it isn't worth more."""
+    async def tell(self, incoming: Incoming, services: Services, *, blocked: bool = False) -> None:
+        """Say that the bot is private, and which line lets this person in. Tried once: it isn't worth more.
+
+        Those who are blocked get no word of it, only an end to "thinking …".
+        """
         try:
             key = "access.stranger" if services.access.has_admins else "access.first"
-            sentence = services.language(incoming).say(key, id=incoming.sender.id, entry=who(incoming))
+            told = services.language(incoming).say(key, id=incoming.sender.id, entry=who(incoming))
+            sentence = NO_WORD if blocked else told
             chat = services.bot.open_chat(incoming.address)
             await chat.budget.permit(Priority.TYPING)
             await chat.send(chat.dialect.render(sentence, final=True))

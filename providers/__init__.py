@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from providers.anthropic import Anthropic
+from providers.any_llm import AnyLlm
 from providers.base import Provider
 from providers.chat_ui import ChatUi
 from providers.gradio import Gradio
@@ -29,8 +31,10 @@ class ProviderClass(Protocol):
 # By `type` in the config: a new provider is one new file, and one line here.
 PROVIDERS: Mapping[str, ProviderClass] = {
     "openai": OpenAI,
+    "anthropic": Anthropic,
     "chat_ui": ChatUi,
     "huggingface": HuggingFace,
     "gradio": Gradio,
+    "any_llm": AnyLlm,
     "offline": Offline,
 }

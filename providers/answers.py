@@ -8,22 +8,25 @@ from contextlib import aclosing, asynccontextmanager
 
 from chat.errors import CutOff
 from chat.events import Completed, ReasoningDelta, Replaced, ReplyEvent, TextDelta
+from providers.base import THINKING, Status, StatusSink
 from providers.stream import TextCleaner
 
 
 @asynccontextmanager
 async def opened(
-    events: AsyncGenerator[ReplyEvent, None], **arguments: str
+    events: AsyncGenerator[ReplyEvent, None], status: StatusSink | None = None, **arguments: str
 ) -> AsyncIterator[AsyncIterable[ReplyEvent]]:
     """Enter once the first answer event is in hand; close the generator, and with it its request, on leaving.
 
-    The first answer event is text, reasoning or `Completed`; empty text is none. What the generator raises before is
-    raised by entering. Text comes out fit to be shown (`TextCleaner`), nothing comes after `Completed`, and a
+    The first answer event is text or `Completed`; empty text is none. Reasoning before it is told to `status`, and
+    comes out with the rest: a model that breaks off while it thinks hasn't begun, and may be asked again. (Without a
+    `status` to tell, reasoning is an answer event too.) What the generator raises before the first one is raised by
+    entering. Text comes out fit to be shown (`TextCleaner`), nothing comes after `Completed`, and a
     generator that ends without it raises `CutOff` with `arguments` (`provider`, `model`).
     """
     async with aclosing(events):
         answer = _Answer(events, arguments)
-        await answer.begin()
+        await answer.begin(status)
         yield answer
 
 
@@ -38,12 +41,16 @@ class _Answer:
         self._ready: list[ReplyEvent] = []
         self._completed = False
 
-    async def begin(self) -> None:
+    async def begin(self, status: StatusSink | None) -> None:
         """Read up to the first answer event."""
-        while not self._ready:
+        reasoned = False
+        while not self._ready or (status and isinstance(self._ready[-1], ReasoningDelta)):
             await self._read()
-            if self._ready == [Replaced("")]:
-                self._ready.clear()
+            if self._ready[-1:] == [Replaced("")]:
+                self._ready.pop()
+            if status and not reasoned and self._ready and isinstance(self._ready[0], ReasoningDelta):
+                reasoned = True
+                status(Status(THINKING))
 
     def __aiter__(self) -> AsyncIterator[ReplyEvent]:
         return self

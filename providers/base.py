@@ -16,6 +16,7 @@ class ReplyRequest:
     """A question to a model: history and question in order (the last message is the question), system prompt apart.
 
     `parameters` go to the server as they are (`temperature`, `max_tokens`, …), so that new ones need no release.
+    `attempts`: how many requests may be made for it, retries and fallbacks together. A provider itself makes one.
     """
 
     model: str
@@ -23,6 +24,7 @@ class ReplyRequest:
     system: str = ""
     parameters: Mapping[str, JsonValue] = field(default_factory=dict)
     continues: bool = False  # the last message is the assistant's, cut short: go on with it (`Capabilities.continuing`)
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,16 @@ class Status:
 
 
 StatusSink = Callable[[Status], None]
+THINKING = "status.thinking"  # the model reasons: there is an answer, but nothing of it to be shown
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """A picture to be drawn: one at a time, so that each can be shown when it is ready. Sizes in pixels."""
+    """A picture to be drawn: one at a time, so that each can be shown when it is ready. Sizes in pixels.
+
+    `attempts`: how many requests may be made for it, as in `ReplyRequest`; `again` is called for each after the first,
+    so that one budget can be for several pictures.
+    """
 
     model: str
     prompt: str
@@ -64,6 +71,8 @@ class ImageRequest:
     height: int = 1024
     seed: int | None = None
     parameters: Mapping[str, JsonValue] = field(default_factory=dict)
+    attempts: int = 1
+    again: Callable[[], None] = field(default=lambda: None, compare=False)
 
 
 @runtime_checkable
@@ -88,8 +97,9 @@ class Provider(Protocol):
     ) -> AbstractAsyncContextManager[AsyncIterable[ReplyEvent]]:
         """Ask, and stream the answer.
 
-        Entering returns when the first answer event is in hand: every refusal is raised there, as a `ProviderError`,
-        so it is the only place to retry or fall back. "Queued", "the model is loading" go to `status` meanwhile.
+        Entering returns when the first of the answer's text is in hand: every refusal is raised there, as a
+        `ProviderError`, so it is the only place to retry or fall back. "Queued", "the model is loading", "it thinks"
+        (`THINKING`) go to `status` meanwhile.
         Iterating yields events as they come, `Completed` last; a stream cut before its end mark raises `CutOff`.
         Leaving, early or not, closes the connection, which makes the server stop.
         """

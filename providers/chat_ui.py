@@ -68,8 +68,8 @@ class ChatUi:
     def stream_reply(
         self, request: ReplyRequest, status: StatusSink
     ) -> AbstractAsyncContextManager[AsyncIterable[ReplyEvent]]:
-        """As in the contract; this protocol has nothing to tell to `status`."""
-        return opened(self._ask(request), provider=self._name, model=request.model)
+        """As in the contract; this protocol tells `status` that the model thinks."""
+        return opened(self._ask(request), status, provider=self._name, model=request.model)
 
     async def models(self) -> Sequence[ModelInfo]:
         """What the server lists now; in the legacy dialect, which has no list, the documents' three."""

@@ -21,12 +21,14 @@ from yarl import URL
 from chat.errors import (
     BadKey,
     Blocked,
+    BodyTooLarge,
     ContextTooLong,
     CutOff,
     Garbled,
     ModelNotFound,
     NoCredit,
     Overloaded,
+    PicturesTooLarge,
     ProviderError,
     RateLimited,
     RequestRefused,
@@ -59,7 +61,7 @@ _STATUSES: Mapping[int, Kind] = {
     407: Unreachable,  # a proxy wants to know who we are
     408: TimedOut,
     410: ModelNotFound,
-    413: ContextTooLong,
+    413: BodyTooLarge,
     424: Overloaded,  # TGI: the generation failed
     425: Overloaded,
     429: RateLimited,
@@ -72,6 +74,7 @@ _TELLING: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         Blocked,
         re.compile(
             r"content_filter|content_policy|responsibleaipolicy|requires moderation|moderation_blocked|safety system"
+            r"|content filtering policy"
         ),
     ),
     (
@@ -79,6 +82,13 @@ _TELLING: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         re.compile(
             r"insufficient_quota|billing_(hard_limit|not_active)"
             r"|insufficient (credit|balance)|credit balance is too low"
+        ),
+    ),
+    # Anthropic's limits of bytes (of base64) and pixels have changed more than once: its own words know them best
+    (
+        PicturesTooLarge,
+        re.compile(
+            r"image exceeds .{0,30}maximum|image dimensions exceed|image_too_large|image.{0,20} is too (large|big)"
         ),
     ),
     (BadKey, re.compile(r"invalid_api_key|api key not valid|(incorrect|invalid) api key")),

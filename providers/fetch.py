@@ -21,7 +21,8 @@ from yarl import URL
 from chat.errors import Garbled, ProviderError, Unreachable
 from chat.messages import Image
 from providers import failures
-from providers.http import Exchange, Patience
+from providers.http import Exchange
+from providers.patience import Patience
 from providers.wire import images
 
 MAX_REDIRECTS = 3

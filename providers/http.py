@@ -4,21 +4,21 @@ A provider opens one `HttpClient` for its lifetime and one `exchange` for each r
 its connection unless the answer was read to its end.
 """
 
-import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import aiohttp
 from aiohttp_socks import ProxyConnector
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from yarl import URL
 
-from chat.errors import Garbled, ProviderError, TimedOut
+from chat.errors import Garbled, ProviderError
 from providers import failures
 from providers.base import JsonValue
+from providers.patience import Patience
 from providers.stream import read_json
 
 CONNECT_SECONDS = 15.0
@@ -31,8 +31,6 @@ ERROR_BODY_SECONDS = 5.0
 
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks5", "socks5h")
 
-Result = TypeVar("Result")
-
 
 class HttpSettings(BaseModel, frozen=True, extra="forbid"):
     """What can be set for every provider that is reached over HTTP."""
@@ -40,6 +38,7 @@ class HttpSettings(BaseModel, frozen=True, extra="forbid"):
     proxy: str = Field(default="", repr=False)  # http://… or socks5://…; may hold a password
     idle_timeout_seconds: float = Field(default=60, gt=0, allow_inf_nan=False)  # nothing came for so long
     total_timeout_seconds: float = Field(default=600, gt=0, allow_inf_nan=False)  # from the question to the end
+    max_concurrent: int = Field(default=32, ge=1, le=10_000)  # answers at once; the others wait in a line
 
     @field_validator("proxy")
     @classmethod
@@ -72,38 +71,12 @@ def checked_key(key: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
-class Patience:
-    """How long an exchange may take: `idle` seconds for each step, `total` seconds for all of them together."""
-
-    def __init__(self, idle: float, total: float) -> None:
-        self._idle = idle
-        self._total = total
-        self._deadline = asyncio.get_running_loop().time() + total
-
-    def hurry(self, seconds: float) -> None:
-        """From now on at most so long: what is awaited now is nice to have."""
-        self._deadline = min(self._deadline, asyncio.get_running_loop().time() + seconds)
-
-    async def wait(self, step: Callable[[], Awaitable[Result]]) -> Result:
-        """One step. Raises `TimedOut`."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._deadline:
-            raise TimedOut(f"not done after {self._total:g} s")
-        try:
-            async with asyncio.timeout_at(min(now + self._idle, self._deadline)) as limit:
-                return await step()
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            idle = now + self._idle < self._deadline
-            raise TimedOut(f"silent for {self._idle:g} s" if idle else f"not done after {self._total:g} s") from None
-
-
 class Exchange:
     """An answer whose headers are there; iterating it gives the chunks of its body as they come."""
 
     def __init__(self, response: aiohttp.ClientResponse, patience: Patience) -> None:
         self._response = response
+        self._content = response.content
         self._patience = patience
 
     @property
@@ -130,7 +103,8 @@ class Exchange:
 
     async def __anext__(self) -> bytes:
         try:
-            chunk = await self._patience.wait(self._response.content.readany)  # what iter_any() does
+            with self._patience:
+                chunk = await self._content.readany()  # what iter_any() does
         except failures.FOREIGN as error:
             raise failures.from_exception(error, answering=True) from None
         if not chunk:
@@ -228,6 +202,8 @@ class HttpClient:
                 response.close()  # a connection whose answer was read to its end is back in the pool by now
         except ProviderError as error:
             raise asked.told(error) from None
+        finally:
+            patience.close()
 
     async def _begin(
         self, patience: Patience, method: str, url: str, options: Mapping[str, Any]

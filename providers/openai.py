@@ -1,37 +1,67 @@
 """Every server with OpenAI's chat completions and pictures: OpenAI, OpenRouter, Groq, Ollama, LM Studio, vLLM, …"""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+import logging
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Self
+from dataclasses import replace
+from typing import Any, Literal, Self
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from yarl import URL
 
-from chat.errors import CutOff, RequestRefused, TimedOut
+from chat.errors import CutOff, ModelNotFound, RequestRefused, TimedOut
 from chat.events import ReplyEvent
 from chat.messages import Image
 from providers.answers import opened
 from providers.base import Capabilities, ImageRequest, JsonValue, ModelInfo, ReplyRequest, StatusSink
 from providers.fetch import SafeFetch
 from providers.http import HttpClient, HttpSettings, checked_base_url, checked_key
+from providers.openai_presets import PRESET_NAMES, PRESETS, ImageStyle, PresetName
 from providers.stream import server_events
 from providers.wire import images
 from providers.wire.chat_completions import END_MARK, AnswerReader, model_names, request_body
 
+log = logging.getLogger(__name__)
+
 MAX_PICTURE_BYTES = 40 * 2**20  # of the JSON around it; base64 makes a picture a third longer
+REMEDY = "make it one of the image_models, of a provider with images: chat"
 TRAILER_SECONDS = 2.0  # how long usage and the end mark may take once the text is complete
 
 
 class OpenAISettings(HttpSettings, frozen=True, extra="forbid"):
-    """`type: openai`. `base_url` is what stands before `/chat/completions`; an empty key sends none."""
+    """`type: openai`. `base_url` is what stands before `/chat/completions`; an empty key sends none.
+
+    What isn't set is as the preset has it.
+    """
 
     type: Literal["openai"] = "openai"
+    preset: PresetName = ""
     base_url: str = "https://api.openai.com/v1"
-    api_key: SecretStr = SecretStr("")
+    api_key: SecretStr = Field(default=SecretStr(""), validate_default=True)
     include_usage: bool = True  # ask for the count of tokens; a few servers refuse that
+    images: ImageStyle = "generations"  # chat: image models are chat models that answer with pictures
 
     _base_url = field_validator("base_url")(checked_base_url)
     _api_key = field_validator("api_key")(checked_key)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_preset(cls, given: Any) -> Any:
+        name = given.get("preset", "") if isinstance(given, dict) else None
+        if name not in PRESET_NAMES:
+            return given  # the field itself tells of it
+        preset = PRESETS[name]
+        known = {field: getattr(preset, field) for field in ("base_url", "include_usage", "images", "max_concurrent")}
+        return known | given
+
+    @field_validator("api_key")
+    @classmethod
+    def _needed(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
+        name = info.data.get("preset", "")
+        preset = PRESETS[name]
+        if preset.needs_key and info.data.get("base_url") == preset.base_url and not key.get_secret_value():
+            raise ValueError(f'is missing, and this preset needs one: api_key: "${{{name.upper()}_API_KEY}}"')
+        return key
 
     @model_validator(mode="after")
     def _one_way_to_sign_in(self) -> Self:
@@ -44,6 +74,12 @@ class OpenAI:
     """One server. `name` is its name in the config; every error carries it as `provider`, beside `model`."""
 
     Settings = OpenAISettings
+
+    @staticmethod
+    def draws(given: Mapping[str, object]) -> bool:
+        """Whether a provider with these settings may draw: not where it is known that nobody does there."""
+        name = given.get("preset", "")
+        return name not in PRESET_NAMES or PRESETS[name].draws or "base_url" in given or "images" in given
 
     def __init__(self, name: str, settings: OpenAISettings) -> None:
         key = settings.api_key.get_secret_value()
@@ -65,18 +101,21 @@ class OpenAI:
     def stream_reply(
         self, request: ReplyRequest, status: StatusSink
     ) -> AbstractAsyncContextManager[AsyncIterable[ReplyEvent]]:
-        """As in the contract; this protocol has nothing to tell to `status`."""
-        return opened(self._ask(request), provider=self._name, model=request.model)
+        """As in the contract; this protocol tells `status` that the model thinks."""
+        return opened(self._ask(request), status, provider=self._name, model=request.model)
 
     async def draw(self, request: ImageRequest) -> Image:
-        """As in the contract, by `POST /images/generations`."""
-        body = images.request_body(request)
+        """As in the contract, by `POST /images/generations` or by a chat model, as is set."""
+        wanted = {**PRESETS[self._settings.preset].image_parameters, **request.parameters}
+        make_body = images.chat_body if self._settings.images == "chat" else images.request_body
+        body = make_body(replace(request, parameters=wanted))
         try:
             found = await self._ask_for_picture(request.model, body)
-        except RequestRefused as refused:
-            plainer = images.without_format(body, refused.details)
+        except (RequestRefused, ModelNotFound) as refused:
+            plainer = images.plainer(body, refused.details)
             if plainer is None:
                 raise
+            request.again()
             found = await self._ask_for_picture(request.model, plainer)
         return await self._pictures.picture(found, request.model) if isinstance(found, str) else found
 
@@ -95,9 +134,11 @@ class OpenAI:
         await self._http.__aexit__(*exc)
 
     async def _ask_for_picture(self, model: str, body: dict[str, JsonValue]) -> Image | str:
-        url = f"{self._settings.base_url}/images/generations"
+        by_chat = self._settings.images == "chat"
+        url = f"{self._settings.base_url}/{'chat/completions' if by_chat else 'images/generations'}"
+        read = images.read_chat_answer if by_chat else images.read_answer
         async with self._drawing.exchange("POST", url, model=model, body=body) as answer:
-            return images.read_answer(await answer.json(MAX_PICTURE_BYTES))
+            return read(await answer.json(MAX_PICTURE_BYTES))
 
     async def _ask(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
         body = request_body(request, include_usage=self._settings.include_usage)
@@ -108,6 +149,7 @@ class OpenAI:
             if answer.media_type == "application/json":
                 for event in reader.whole(await answer.json()):
                     yield event
+                _tell_of_pictures(reader, request.model)
                 return
             try:
                 async for said in server_events(answer):
@@ -122,4 +164,10 @@ class OpenAI:
                     raise
             if not reader.finished:
                 raise CutOff(f"neither a finish_reason nor {END_MARK}")
+            _tell_of_pictures(reader, request.model)
             yield reader.completed()
+
+
+def _tell_of_pictures(reader: AnswerReader, model: str) -> None:
+    if reader.pictures:
+        log.warning("%d pictures in an answer of %s: to see them, %s", reader.pictures, model, REMEDY)

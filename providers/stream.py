@@ -7,8 +7,9 @@ async generators: nothing is left to be closed when a reply is stopped early.
 
 import json
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 from chat.errors import CutOff, Garbled
@@ -17,6 +18,7 @@ from providers.base import JsonValue
 MAX_EVENT_BYTES = 16 * 2**20
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_USUAL_EVENT = re.compile(rb"(?:event: ?(.*)\n)?data: ?(.*)\n\n")  # nearly all that servers send
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -76,6 +78,8 @@ class TextCleaner:
 
     def clean(self, text: str) -> str:
         """The next piece; a half of a character at its end is kept until the other half comes."""
+        if not self._held and text.isascii() and "\0" not in text:
+            return text
         text = self._held + text.replace("\0", "")
         self._held = ""
         if text and "\ud800" <= text[-1] <= "\udbff":
@@ -100,6 +104,11 @@ class LineSplitter:
         self._limit = limit
         self._rest = bytearray()  # grows in place: a line of megabytes may come byte by byte
         self._after_cr = False
+
+    @property
+    def between_lines(self) -> bool:
+        """Whether what comes next begins a line, whatever it is."""
+        return not self._rest and not self._after_cr
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """The lines that are whole with `chunk`. Raises `Garbled` for one above the limit."""
@@ -130,16 +139,16 @@ class LineSplitter:
 class _Parser(Protocol[Item_co]):
     """What is made of the chunks of a body."""
 
-    def feed(self, chunk: bytes) -> Iterator[Item_co]: ...
+    def feed(self, chunk: bytes) -> Iterable[Item_co]: ...
 
-    def end(self) -> Iterator[Item_co]: ...
+    def end(self) -> Iterable[Item_co]: ...
 
 
 class _Reader(Generic[Item]):
     """A parser laid over the chunks of a body."""
 
     def __init__(self, chunks: AsyncIterable[bytes], parser: _Parser[Item]) -> None:
-        self._chunks = aiter(chunks)
+        self._next = aiter(chunks).__anext__
         self._parser = parser
         self._ready: Iterator[Item] = iter(())
         self._ended = False
@@ -154,10 +163,10 @@ class _Reader(Generic[Item]):
             if self._ended:
                 raise StopAsyncIteration
             try:
-                self._ready = self._parser.feed(await anext(self._chunks))
+                self._ready = iter(self._parser.feed(await self._next()))
             except StopAsyncIteration:
                 self._ended = True
-                self._ready = self._parser.end()
+                self._ready = iter(self._parser.end())
 
 
 class _EventParser:
@@ -169,7 +178,22 @@ class _EventParser:
         self._at_start = True
         self._start_anew()
 
-    def feed(self, chunk: bytes) -> Iterator[ServerEvent]:
+    def feed(self, chunk: bytes) -> Iterable[ServerEvent]:
+        """Whole events of the usual form are taken as they are, which is cheap; what is left, line by line."""
+        if not self._between_events or b"\r" in chunk or len(chunk) > self._limit:
+            return self._by_line(chunk)
+        events, taken = [], 0
+        while found := _USUAL_EVENT.match(chunk, taken):
+            name, data = found.groups(b"")
+            events.append(ServerEvent(data.decode("utf-8", "replace"), name.decode("utf-8", "replace")))
+            taken = found.end()
+        return events if taken == len(chunk) else chain(events, self._by_line(chunk[taken:]))
+
+    @property
+    def _between_events(self) -> bool:
+        return not (self._at_start or self._data or self._name) and self._lines.between_lines
+
+    def _by_line(self, chunk: bytes) -> Iterator[ServerEvent]:
         for line in self._lines.feed(chunk):
             if line:
                 self._take(line)

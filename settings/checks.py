@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from settings.faults import LEAVE_OUT, Fault, Path, Problem, fault
 
 Check = Callable[[str], Problem | None]
+SHORTEST_PASSWORD = 8
 
 
 def check_values(given: Mapping[str, object], model: type[BaseModel], path: Path) -> Iterator[Fault]:
@@ -25,6 +26,8 @@ def check_values(given: Mapping[str, object], model: type[BaseModel], path: Path
             # an id without quotes is a number: what is wrong with it is its form, then its type
             if isinstance(entry, str | int) and (problem := check(str(entry))):
                 yield fault(where, problem)
+    for key, problem in TOGETHER.get(path, _nothing)(given):
+        yield fault((*path, key), problem)
 
 
 def _entries(value: object, place: Path) -> list[tuple[Path, object]]:
@@ -62,15 +65,29 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _loopback(value: str) -> Problem | None:
-    if problem := _listen(value):
-        return problem
-    if value and not _is_loopback(_host_of(value) or ""):
-        return (
-            "would be open to the network, and a login by password comes in a later version",
-            "write it like 127.0.0.1:8080; from elsewhere, reach it through a tunnel (ssh -L 8080:127.0.0.1:8080 …)",
-        )
+def _playground_listen(value: str) -> Problem | None:
+    if value and _host_of(value) == "":
+        return "names no address", "write it like 127.0.0.1:8080, or 0.0.0.0:8080 for every address of this computer"
+    return _listen(value)
+
+
+def _password(value: str) -> Problem | None:
+    if 0 < len(value) < SHORTEST_PASSWORD:
+        return f"is too short: at least {SHORTEST_PASSWORD} characters", "make it longer"
     return None
+
+
+def _playground(given: Mapping[str, object]) -> Iterator[tuple[str, Problem]]:
+    """Whoever reaches a page without a password is an admin."""
+    listen = given.get("listen")
+    if isinstance(listen, str) and not given.get("password") and (host := _host_of(listen)) and not _is_loopback(host):
+        yield (
+            "listen",
+            (
+                "would be open to the network without a password",
+                f"set playground.password, at least {SHORTEST_PASSWORD} characters, or listen on 127.0.0.1:8080",
+            ),
+        )
 
 
 def _sqlite(value: str) -> Problem | None:
@@ -85,6 +102,19 @@ def _sqlite(value: str) -> Problem | None:
 def _telegram_token(value: str) -> Problem | None:
     if value and not re.fullmatch(r"[0-9]{1,20}:[A-Za-z0-9_-]{30,50}", value):
         return "is not a bot token", "copy all of it from @BotFather: digits, a colon, about 35 characters"
+    return None
+
+
+def _discord_token(value: str) -> Problem | None:
+    if value and not re.fullmatch(r"[A-Za-z0-9_-]{10,40}\.[A-Za-z0-9_-]{5,8}\.[A-Za-z0-9_-]{25,60}", value):
+        return "is not a bot token", "copy all of it from the developer portal, under Bot: it has three parts"
+    return None
+
+
+def _gateway(value: str) -> Problem | None:
+    url = _split(value)
+    if not url or url.scheme not in {"ws", "wss"}:
+        return "is not a gateway's address", "write it like wss://gateway.discord.gg/"
     return None
 
 
@@ -133,6 +163,12 @@ def _access(value: str) -> Problem | None:
     return None
 
 
+def _admin(value: str) -> Problem | None:
+    if re.fullmatch(r"discord:(?:guild|role|channel):[0-9]{1,20}", value):
+        return "is not one person", "write people like discord:42 here; servers, roles and channels go into allow"
+    return _access(value)
+
+
 def _one_model(value: str) -> Problem | None:
     return (f"as * {LEAVE_OUT[0]}", "name one model") if value == "*" else None
 
@@ -141,10 +177,13 @@ def _one_model(value: str) -> Problem | None:
 FORMS: Mapping[Path, Check] = {
     ("timezone",): _timezone,
     ("health", "listen"): _listen,
-    ("playground", "listen"): _loopback,
+    ("playground", "listen"): _playground_listen,
+    ("playground", "password"): _password,
     ("storage", "url"): _sqlite,
     ("telegram", "token"): _telegram_token,
-    ("access", "admins"): _access,
+    ("discord", "token"): _discord_token,
+    ("discord", "gateway_url"): _gateway,
+    ("access", "admins"): _admin,
     ("access", "allow"): _access,
     ("access", "block"): _access,
     ("models", "model"): _one_model,
@@ -153,4 +192,14 @@ FORMS: Mapping[Path, Check] = {
     ("*", "api_base_url"): _web,
     ("*", "base_url"): _web_or_default,
     ("*", "proxy"): _proxy,
+}
+
+
+def _nothing(_: Mapping[str, object]) -> Iterator[tuple[str, Problem]]:
+    yield from ()
+
+
+# by section: settings that are right or wrong only together
+TOGETHER: Mapping[Path, Callable[[Mapping[str, object]], Iterator[tuple[str, Problem]]]] = {
+    ("playground",): _playground
 }

@@ -12,16 +12,6 @@ Path = tuple[str | int, ...]
 Problem = tuple[str, str]  # what is wrong, what to do
 
 LEAVE_OUT: Problem = ("is not in this version", "leave it out")
-# The names are promised (docs of the config), what they do comes later. "*" is a name of the user's.
-LATER: frozenset[Path] = frozenset(
-    {
-        ("discord",),
-        ("playground", "password"),
-        ("storage", "retention_days"),
-        ("providers", "*", "preset"),
-        ("models", "*", "fallback"),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +73,6 @@ def closest(name: str, known: Collection[str], otherwise: str) -> str:
 
 def unknown_key(path: Path, known: Collection[str]) -> Problem:
     """What to say of a key that this version doesn't have."""
-    general = (path[0], "*", *path[2:]) if path[0] in NAMED and len(path) > 2 else path
-    if general in LATER:
-        return LEAVE_OUT
     return "is not a setting", closest(str(path[-1]), known, "there are")
 
 

@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol, Self, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from chat.incoming import Incoming
+from chat.incoming import Address, Incoming
 from chat.messages import Message
 from chat.replies import Final, ReplyState
 
@@ -30,10 +31,20 @@ class StorageSettings(BaseModel, frozen=True, extra="forbid"):
     """`storage:` in the config. A relative path is relative to the config file."""
 
     url: str = "sqlite:data/bot.db"
+    retention_days: int = Field(default=0, ge=0, le=36500)  # what is over for longer than that is deleted; 0: never
+
+    @property
+    def path(self) -> Path:
+        """The database's file; what the playground keeps is beside it."""
+        return Path(self.url.removeprefix("sqlite:"))
 
 
 class StorageError(OSError):
     """The store couldn't do it: nothing of that call is stored."""
+
+
+class DamagedError(StorageError):
+    """The database is damaged; `str()` says to the operator what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class Turn:
     received_at: float = 0.0  # Unix seconds
     runs: int = 0  # how often it was begun afresh, with new messages
     model: str = ""  # who is to answer it, where that isn't the conversation's model
+    reason: str = ""  # why it failed, as the log says it: `overloaded: 503`
 
     @property
     def key(self) -> str:
@@ -94,8 +106,23 @@ class Activity:
     last_at: float  # Unix seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many turns are in which state, and since when the oldest one waits that isn't begun (Unix seconds)."""
+
+    new: int = 0
+    running: int = 0
+    answered: int = 0
+    dead: int = 0
+    waiting_since: float | None = None
+
+
 class Store(Protocol):
-    """Every call is one transaction: on disk when it returns, or not at all (`StorageError`)."""
+    """Every call is one transaction: on disk when it returns, or not at all (`StorageError`).
+
+    A context manager. Entering brings an older database up to date; it raises `StorageError` for one that is newer than
+    this program, `DamagedError` for one that is damaged, and leaves both alone.
+    """
 
     async def receive(self, incoming: Incoming) -> Turn | None:
         """Store what came in. None: it was here before (by its `key`)."""
@@ -130,21 +157,26 @@ class Store(Protocol):
         *,
         failed: bool,
         spent: Spent | None = None,
+        reason: str = "",
     ) -> None:
         """The answer is complete: `final` is to be delivered, the turn's entries of history are now `history`.
 
-        `spent` is added to what its asker used. Without a `final` there is nothing to deliver: the turn is over.
+        `spent` is added to what its asker used. `reason`: why it `failed`. Without a `final` there is nothing to
+        deliver: the turn is over.
         """
         ...
 
-    async def finish(self, turn: int, parts: Sequence[str], *, dead: bool = False) -> None:
-        """It is delivered (in `parts`), or given up."""
+    async def finish(self, turn: int, parts: Sequence[str], *, dead: bool = False, reason: str = "") -> None:
+        """It is delivered (in `parts`), or given up, for that reason if it has none yet."""
         ...
 
-    async def reopen(self, turn: int, *, fresh: bool = False, model: str = "") -> Turn | None:
+    async def reopen(
+        self, turn: int, *, fresh: bool = False, model: str = "", address: Address | None = None
+    ) -> Turn | None:
         """Make a finished turn new again: its history is removed, its reply is kept unless it starts `fresh`.
 
-        `model` is to answer it. None: it isn't finished.
+        `model` is to answer it, at that `address` (of the same conversation) if it isn't the question's own.
+        None: it isn't finished.
         """
         ...
 
@@ -179,8 +211,29 @@ class Store(Protocol):
         """What somebody used on a day; without `who`, all together."""
         ...
 
-    async def forget(self, conversation: str, before: int) -> None:
-        """Delete all that is stored of a conversation, and of its branches, up to the turn that asks for it."""
+    async def forget(self, conversation: str, before: int | None = None) -> int:
+        """Delete all that is stored of a conversation, and of its branches, up to the turn that asks for it.
+
+        Returns how many turns that were.
+        """
+        ...
+
+    async def turns_of(self, conversation: str) -> int:
+        """How many turns are stored of a conversation and its branches."""
+        ...
+
+    async def prune(self, before: float, day: str, most: int) -> int:
+        """Delete turns that are over since before that time (Unix seconds), and what was used before that day.
+
+        At most so many turns at a time; how many it were.
+        """
+        ...
+
+    async def compact(self) -> None:
+        """See to it that no file holds any piece of what was deleted since this was last called.
+
+        Everybody waits for that, some seconds for a gigabyte; where nothing was deleted it does nothing.
+        """
         ...
 
     async def forget_usage(self, who: str, before: str) -> None:
@@ -193,6 +246,22 @@ class Store(Protocol):
 
     async def dead(self) -> int:
         """How many turns were given up."""
+        ...
+
+    async def given_up(self, most: int) -> Sequence[Turn]:
+        """The turns that were given up, the latest ones, oldest first."""
+        ...
+
+    async def drop(self, turn: int) -> bool:
+        """A turn that was given up is done. False: it isn't given up."""
+        ...
+
+    async def standing(self) -> Standing:
+        """How the work stands."""
+        ...
+
+    async def changed_elsewhere(self) -> bool:
+        """Whether another program may have changed what is stored since this was last asked."""
         ...
 
     async def last_seen(self, messenger: str) -> Mapping[str, str]:

@@ -3,22 +3,27 @@
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple
+from dataclasses import replace
 from typing import Any
 
-from chat.incoming import Incoming
+from chat.incoming import Address, Incoming
 from chat.messages import Message
 from chat.replies import Final, ReplyState
 from storage import codec
-from storage.base import Activity, Amount, Choices, Spent, Turn
+from storage.base import Activity, Spent, Standing, Turn
+from storage.sql_people import spend
 
 Connection = sqlite3.Connection
 
-_COLUMNS = "id, incoming, state, reply, final, failed, interruptions, drawn, received_at, runs, model"
+_COLUMNS = "id, incoming, state, reply, final, failed, interruptions, drawn, received_at, runs, model, reason"
 # A conversation, and the chains of replies in it (`Address.branch`): `;` comes right after `:`.
 _AND_BRANCHES = (
     "(conversation = :conversation OR conversation > :conversation || ':' AND conversation < :conversation || ';')"
 )
+_MESSENGER = "json_extract(incoming, '$.address.messenger')"
+_PLACE = "json_extract(incoming, '$.address.place')"
+_NEWEST = "max(CAST(json_extract(incoming, '$.address.message') AS INTEGER))"
+_LONGEST_REASON = 300  # characters
 _LONGEST_HISTORY = 400  # entries; a model's context ends long before
 
 
@@ -94,11 +99,12 @@ def answer(
     *,
     failed: bool,
     spent: Spent | None = None,
+    reason: str = "",
 ) -> None:
     """The answer is complete: its final form, its entries of history and what it cost, together."""
     if spent:
-        _spend(connection, spent)
-    _update(connection, number, "failed = ?", int(failed))
+        spend(connection, spent)
+    _update(connection, number, "failed = ?, reason = ?", int(failed), codec.storable(reason)[:_LONGEST_REASON])
     if final:
         text = codec.dump_final(final)
         _update(connection, number, "state = 'answered', reply = ?, final = ?", codec.dump_reply(reply), text)
@@ -112,10 +118,11 @@ def answer(
     )
 
 
-def finish(connection: Connection, number: int, parts: Sequence[str], *, dead: bool) -> None:
+def finish(connection: Connection, number: int, parts: Sequence[str], *, dead: bool, reason: str = "") -> None:
     """It is delivered, or given up. The text is in the history by now: only the messages are kept."""
-    reply = codec.dump_reply(ReplyState(tuple(parts)))
-    _update(connection, number, "state = ?, reply = ?, final = NULL", "dead" if dead else "done", reply)
+    reply, why = codec.dump_reply(ReplyState(tuple(parts))), codec.storable(reason)[:_LONGEST_REASON]
+    change = "state = ?, reply = ?, final = NULL, reason = CASE reason WHEN '' THEN ? ELSE reason END"
+    _update(connection, number, change, "dead" if dead else "done", reply, why)
 
 
 def drew(connection: Connection, number: int) -> None:
@@ -123,7 +130,9 @@ def drew(connection: Connection, number: int) -> None:
     _update(connection, number, "drawn = drawn + 1")
 
 
-def reopen(connection: Connection, number: int, *, fresh: bool = False, model: str = "") -> Turn | None:
+def reopen(
+    connection: Connection, number: int, *, fresh: bool = False, model: str = "", address: Address | None = None
+) -> Turn | None:
     """Make it new again where it is finished."""
     known = turn(connection, number)
     if known is None or known.state not in {"done", "dead"}:
@@ -132,8 +141,12 @@ def reopen(connection: Connection, number: int, *, fresh: bool = False, model: s
     # What was shown stays shown until there is something better: a retry may fail.
     reply = ReplyState() if fresh else ReplyState(known.reply.parts, row[0] if row else "")
     connection.execute("DELETE FROM history WHERE turn = ?", (number,))
-    change = "state = 'new', failed = 0, interruptions = 0, drawn = 0, reply = ?, runs = runs + ?, model = ?"
+    change = (
+        "state = 'new', failed = 0, interruptions = 0, drawn = 0, reason = '', reply = ?, runs = runs + ?, model = ?"
+    )
     _update(connection, number, change, codec.dump_reply(reply), int(fresh), model)
+    if address:
+        _update(connection, number, "incoming = ?", codec.dump_incoming(replace(known.incoming, address=address)))
     return turn(connection, number)
 
 
@@ -177,46 +190,44 @@ def begin_anew(connection: Connection, conversation: str, after: int) -> None:
     )
 
 
-def choices(connection: Connection, conversation: str) -> Choices:
-    """What is chosen for a conversation."""
-    row = connection.execute(
-        "SELECT model, system_prompt FROM conversations WHERE conversation = ?", (conversation,)
-    ).fetchone()
-    return Choices(*row) if row else Choices()
-
-
-def choose(connection: Connection, conversation: str, *, model: str | None, system_prompt: str | None) -> None:
-    """Remember what is chosen; None leaves it as it is."""
-    connection.execute("INSERT INTO conversations (conversation) VALUES (?) ON CONFLICT DO NOTHING", (conversation,))
-    prompt = system_prompt if system_prompt is None else codec.storable(system_prompt)
-    connection.execute(
-        "UPDATE conversations SET model = coalesce(?, model), system_prompt = coalesce(?, system_prompt)"
-        " WHERE conversation = ?",
-        (model, prompt, conversation),
-    )
-
-
-def used(connection: Connection, day: str, who: str) -> Amount:
-    """What somebody, or everybody, used on a day."""
-    row = connection.execute(
-        "SELECT coalesce(sum(messages), 0), coalesce(sum(images), 0), coalesce(sum(input_tokens), 0),"
-        " coalesce(sum(output_tokens), 0) FROM usage WHERE day = :day AND (:who = '' OR who = :who)",
-        {"day": day, "who": who},
-    ).fetchone()
-    return Amount(*row)
-
-
-def forget(connection: Connection, conversation: str, before: int) -> None:
+def forget(connection: Connection, conversation: str, before: int | None = None) -> int:
     """Delete all of a conversation before that turn; what came after it still waits for its answer."""
     values = {"conversation": conversation, "before": before}
     for table in ("history", "conversations"):
         connection.execute(f"DELETE FROM {table} WHERE {_AND_BRANCHES}", values)
-    connection.execute(f"DELETE FROM turns WHERE {_AND_BRANCHES} AND id < :before", values)
+    which = f"{_AND_BRANCHES} AND (:before IS NULL OR id < :before)"
+    _keep_seen(connection, which, values)
+    return connection.execute(f"DELETE FROM turns WHERE {which}", values).rowcount
 
 
-def forget_usage(connection: Connection, who: str, before: str) -> None:
-    """Delete what somebody used before that day."""
-    connection.execute("DELETE FROM usage WHERE who = ? AND day < ?", (who, before))
+def turns_of(connection: Connection, conversation: str) -> int:
+    """How many turns are stored of a conversation and its branches."""
+    counting = f"SELECT count(*) FROM turns WHERE {_AND_BRANCHES}"
+    return int(connection.execute(counting, {"conversation": conversation}).fetchone()[0])
+
+
+def prune(connection: Connection, before: float, day: str, most: int) -> int:
+    """Delete turns that are over for long, at most so many, and figures of days before that one."""
+    connection.execute("DELETE FROM usage WHERE day < ?", (day,))
+    over = (
+        "SELECT id FROM turns WHERE updated_at < :before AND state IN ('done', 'dead') ORDER BY updated_at LIMIT :most"
+    )
+    turns = [number for (number,) in connection.execute(over, {"before": before, "most": most})]
+    for number in turns:
+        connection.execute("DELETE FROM history WHERE turn = ?", (number,))
+        _keep_seen(connection, "id = :id", {"id": number})
+        connection.execute("DELETE FROM turns WHERE id = ?", (number,))
+    return len(turns)
+
+
+def _keep_seen(connection: Connection, which: str, values: dict[str, Any]) -> None:
+    """Note the newest message of each place among turns that are about to be deleted."""
+    connection.execute(
+        f"INSERT INTO seen (messenger, place, message) SELECT {_MESSENGER}, {_PLACE}, {_NEWEST} FROM turns"
+        f" WHERE {which} GROUP BY 1, 2 HAVING {_NEWEST} > 0"
+        " ON CONFLICT (messenger, place) DO UPDATE SET message = max(message, excluded.message)",
+        values,
+    )
 
 
 def activity(connection: Connection, most: int) -> list[Activity]:
@@ -234,14 +245,35 @@ def dead(connection: Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM turns WHERE state = 'dead'").fetchone()[0])
 
 
-def _spend(connection: Connection, spent: Spent) -> None:
-    connection.execute(
-        "INSERT INTO usage (day, who, messages, images, input_tokens, output_tokens) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (day, who) DO UPDATE SET messages = messages + excluded.messages,"
-        " images = images + excluded.images, input_tokens = input_tokens + excluded.input_tokens,"
-        " output_tokens = output_tokens + excluded.output_tokens",
-        (spent.day, spent.who, *astuple(spent.amount)),
+def given_up(connection: Connection, most: int) -> list[Turn]:
+    """Those that were given up, the latest ones, oldest first."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM turns WHERE state = 'dead' ORDER BY id DESC LIMIT ?", (most,))
+    return [_to_turn(row) for row in rows][::-1]
+
+
+def drop(connection: Connection, number: int) -> bool:
+    """One that was given up is done."""
+    known = turn(connection, number)
+    if known is None or known.state != "dead":
+        return False
+    _update(connection, number, "state = 'done'")
+    return True
+
+
+def standing(connection: Connection) -> Standing:
+    """How many turns are in which state. Two queries, for which there are indexes; the many that are done have none."""
+    unfinished_ones = connection.execute(
+        "SELECT state, count(*), min(received_at) FROM turns WHERE state IN ('new', 'running', 'answered')"
+        " GROUP BY state"
     )
+    found = {state: (count, oldest) for state, count, oldest in unfinished_ones}
+    counts = {state: count for state, (count, _) in found.items()}
+    return Standing(**counts, dead=dead(connection), waiting_since=found["new"][1] if "new" in found else None)
+
+
+def data_version(connection: Connection) -> int:
+    """A number that is another one after somebody else's commit (sqlite.org/pragma.html#pragma_data_version)."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
 def recent_places(connection: Connection, seconds: float) -> frozenset[str]:
@@ -253,10 +285,10 @@ def recent_places(connection: Connection, seconds: float) -> frozenset[str]:
 def last_seen(connection: Connection, messenger: str) -> dict[str, str]:
     """Place → the highest message number."""
     rows = connection.execute(
-        "SELECT json_extract(incoming, '$.address.place'),"
-        " max(CAST(json_extract(incoming, '$.address.message') AS INTEGER)) FROM turns"
-        " WHERE json_extract(incoming, '$.address.messenger') = ? GROUP BY 1",
-        (messenger,),
+        f"SELECT place, max(message) FROM (SELECT {_PLACE} AS place, {_NEWEST} AS message FROM turns"
+        f" WHERE {_MESSENGER} = :messenger GROUP BY 1"
+        " UNION ALL SELECT place, message FROM seen WHERE messenger = :messenger) GROUP BY 1",
+        {"messenger": messenger},
     )
     return {place: str(message) for place, message in rows if message}
 

@@ -11,16 +11,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from chat.incoming import Incoming
+from chat.incoming import Address, Incoming
 from chat.messages import Message
 from chat.replies import Final, ReplyState
-from storage import sql
-from storage.base import Activity, Amount, Choices, Spent, StorageError, Turn
+from storage import sql, sql_people
+from storage.base import Activity, Amount, Choices, Spent, Standing, Turn
+from storage.sqlite_file import MIGRATIONS, check, compact, empty_log, explained, migrate, open_database
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-MIGRATIONS = Path(__file__).with_name("migrations")
+TRACES_SECONDS = 1.0  # between two attempts to empty the log of what was deleted
+LAST_TRACES_SECONDS = 5.0  # that the end of the program waits for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class _Call:
     work: Callable[[sqlite3.Connection], Any]
     result: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    alone: bool = False  # it can't be part of a transaction
 
     def resolve(self, value: object) -> None:
         """Hand the result, or the error, to whoever waits; they may have gone."""
@@ -48,14 +51,22 @@ class _Call:
 class SqliteStore:
     """`storage.base.Store` in one file. Write-ahead log and full sync: what was committed survives a power cut."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, check: bool = True) -> None:
+        """Without `check` the file isn't looked through when it is opened: a running bot did that."""
         self._path = path
+        self._check = check
+        self._version: int | None = None  # of the data, as `changed_elsewhere` saw it last
+        self._opened: sqlite3.Connection | None = None  # the thread's
+        self._traces = False  # whether the log may still hold what was deleted
+        self._pieces = False  # whether pages of the database may
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
 
     async def __aenter__(self) -> Self:
         self._thread.start()
         try:
+            if self._check:
+                await self._call(check)
             await self._call(lambda connection: migrate(connection, MIGRATIONS))
         except BaseException:
             await self.__aexit__()
@@ -99,18 +110,22 @@ class SqliteStore:
         *,
         failed: bool,
         spent: Spent | None = None,
+        reason: str = "",
     ) -> None:
         """See `Store.answer`."""
-        work = partial(sql.answer, reply=reply, final=final, history=history, failed=failed, spent=spent)
+        work = partial(sql.answer, reply=reply, final=final, history=history, failed=failed, spent=spent, reason=reason)
         await self._call(lambda connection: work(connection, turn))
 
-    async def finish(self, turn: int, parts: Sequence[str], *, dead: bool = False) -> None:
+    async def finish(self, turn: int, parts: Sequence[str], *, dead: bool = False, reason: str = "") -> None:
         """See `Store.finish`."""
-        await self._call(lambda connection: sql.finish(connection, turn, parts, dead=dead))
+        await self._call(lambda connection: sql.finish(connection, turn, parts, dead=dead, reason=reason))
 
-    async def reopen(self, turn: int, *, fresh: bool = False, model: str = "") -> Turn | None:
+    async def reopen(
+        self, turn: int, *, fresh: bool = False, model: str = "", address: Address | None = None
+    ) -> Turn | None:
         """See `Store.reopen`."""
-        return await self._call(lambda connection: sql.reopen(connection, turn, fresh=fresh, model=model))
+        work = partial(sql.reopen, fresh=fresh, model=model, address=address)
+        return await self._call(lambda connection: work(connection, turn))
 
     async def latest(self, conversation: str, before: int) -> Turn | None:
         """See `Store.latest`."""
@@ -130,24 +145,54 @@ class SqliteStore:
 
     async def choices(self, conversation: str) -> Choices:
         """See `Store.choices`."""
-        return await self._call(lambda connection: sql.choices(connection, conversation))
+        return await self._call(lambda connection: sql_people.choices(connection, conversation))
 
     async def choose(self, conversation: str, *, model: str | None = None, system_prompt: str | None = None) -> None:
         """See `Store.choose`."""
-        chosen = partial(sql.choose, model=model, system_prompt=system_prompt)
+        chosen = partial(sql_people.choose, model=model, system_prompt=system_prompt)
         await self._call(lambda connection: chosen(connection, conversation))
 
     async def used(self, day: str, who: str = "") -> Amount:
         """See `Store.used`."""
-        return await self._call(lambda connection: sql.used(connection, day, who))
+        return await self._call(lambda connection: sql_people.used(connection, day, who))
 
-    async def forget(self, conversation: str, before: int) -> None:
+    async def forget(self, conversation: str, before: int | None = None) -> int:
         """See `Store.forget`."""
-        await self._call(lambda connection: sql.forget(connection, conversation, before))
+
+        def work(connection: sqlite3.Connection) -> int:
+            self._traces = self._pieces = True
+            return sql.forget(connection, conversation, before)
+
+        return await self._call(work)
+
+    async def turns_of(self, conversation: str) -> int:
+        """See `Store.turns_of`."""
+        return await self._call(lambda connection: sql.turns_of(connection, conversation))
+
+    async def prune(self, before: float, day: str, most: int) -> int:
+        """See `Store.prune`."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            deleted = sql.prune(connection, before, day, most)
+            if deleted:
+                self._traces = self._pieces = True
+            return deleted
+
+        return await self._call(work)
 
     async def forget_usage(self, who: str, before: str) -> None:
         """See `Store.forget_usage`."""
-        await self._call(lambda connection: sql.forget_usage(connection, who, before))
+        await self._call(lambda connection: sql_people.forget_usage(connection, who, before))
+
+    async def compact(self) -> None:
+        """See `Store.compact`."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            if self._pieces:
+                compact(connection)
+                self._traces, self._pieces = True, False
+
+        await self._call(work, alone=True)
 
     async def activity(self, most: int) -> Sequence[Activity]:
         """See `Store.activity`."""
@@ -157,6 +202,23 @@ class SqliteStore:
         """See `Store.dead`."""
         return await self._call(sql.dead)
 
+    async def given_up(self, most: int) -> Sequence[Turn]:
+        """See `Store.given_up`."""
+        return await self._call(lambda connection: sql.given_up(connection, most))
+
+    async def drop(self, turn: int) -> bool:
+        """See `Store.drop`."""
+        return await self._call(lambda connection: sql.drop(connection, turn))
+
+    async def standing(self) -> Standing:
+        """See `Store.standing`."""
+        return await self._call(sql.standing)
+
+    async def changed_elsewhere(self) -> bool:
+        """See `Store.changed_elsewhere`."""
+        earlier, self._version = self._version, await self._call(sql.data_version)
+        return self._version != earlier
+
     async def last_seen(self, messenger: str) -> Mapping[str, str]:
         """See `Store.last_seen`."""
         return await self._call(lambda connection: sql.last_seen(connection, messenger))
@@ -165,42 +227,54 @@ class SqliteStore:
         """See `Store.recent_places`."""
         return await self._call(lambda connection: sql.recent_places(connection, seconds))
 
-    async def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _call(self, work: Callable[[sqlite3.Connection], T], *, alone: bool = False) -> T:
         loop = asyncio.get_running_loop()
-        call = _Call(work, loop.create_future(), loop)
+        call = _Call(work, loop.create_future(), loop, alone)
         self._calls.put(call)
         result: T = await call.result
         return result
 
     def _work(self) -> None:
-        connection: sqlite3.Connection | None = None
-        while (call := self._calls.get()) is not None:
-            calls = [call]
-            while not self._calls.empty():
-                more = self._calls.get()
-                if more is None:  # the end: commit what came before it, then stop
-                    self._calls.put(None)
-                    break
-                calls.append(more)
-            try:
-                connection = connection or open_database(self._path)
-                results = commit(connection, [waiting.work for waiting in calls])
-            except (sqlite3.Error, OSError) as error:
-                log.error("the database failed: %s", error)
-                results = [StorageError(f"the database {self._path.name} failed: {error}")] * len(calls)
-            for waiting, result in zip(calls, results, strict=True):
-                waiting.resolve(result)
-        if connection:
-            connection.close()
+        while (calls := self._next()) is not None:
+            for group in ([call for call in calls if not call.alone], *([call] for call in calls if call.alone)):
+                if group:
+                    self._perform(group)
+            if self._opened and self._traces and self._calls.empty():
+                self._traces = not empty_log(self._opened, 0)
+        if self._opened:
+            if self._traces:
+                empty_log(self._opened, LAST_TRACES_SECONDS)
+            self._opened.close()
 
+    def _perform(self, calls: Sequence[_Call]) -> None:
+        """Run calls as one transaction, or one call outside of any."""
+        works = [call.work for call in calls]
+        results: Sequence[object]
+        try:
+            self._opened = self._opened or open_database(self._path)
+            results = [works[0](self._opened)] if calls[0].alone else commit(self._opened, works)
+        except (sqlite3.Error, OSError) as error:
+            log.error("the database failed: %s", error)
+            results = [explained(error, self._path)] * len(calls)
+        for waiting, result in zip(calls, results, strict=True):
+            waiting.resolve(result)
 
-def open_database(path: Path) -> sqlite3.Connection:
-    """Open or create the file. Raises `sqlite3.Error` or `OSError`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, isolation_level=None, timeout=10)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
+    def _next(self) -> list[_Call] | None:
+        """All calls that wait; none where it is time to empty the log, None at the end."""
+        try:
+            call = self._calls.get(timeout=TRACES_SECONDS if self._traces else None)
+        except queue.Empty:
+            return []
+        if call is None:
+            return None
+        calls = [call]
+        while not self._calls.empty():
+            more = self._calls.get()
+            if more is None:  # the end: commit what came before it, then stop
+                self._calls.put(None)
+                break
+            calls.append(more)
+        return calls
 
 
 def commit(connection: sqlite3.Connection, works: Sequence[Callable[[sqlite3.Connection], object]]) -> list[object]:
@@ -231,18 +305,3 @@ def _run(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], ob
         result = error
     connection.execute("RELEASE work")
     return result
-
-
-def migrate(connection: sqlite3.Connection, folder: Path) -> None:
-    """Bring the database to the newest version. Raises `StorageError` for one that is newer than this program."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    scripts = sorted(folder.glob("*.sql"))
-    if version > len(scripts):
-        raise StorageError(
-            f"the database is of version {version}, this program knows versions up to {len(scripts)}: "
-            "start the newer program again, or restore an older backup"
-        )
-    for number, script in enumerate(scripts[version:], version + 1):
-        for statement in sql.statements(script.read_text("utf-8")):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={number}")

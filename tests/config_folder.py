@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 from config import Config, ConfigError, Fault, ProviderTypes, load
 
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+# no token of anybody's: the number of a bot in base64, a time, and letters
+DISCORD_TOKEN = ".".join(("MTIzNDU2Nzg5MDEyMzQ1Njc4", "GabcdE", "abcdefghijklmnopqrstuvwxyz-0123456789_"))
 KEY = "sk-test-0123456789abcdef"
 
 

@@ -13,7 +13,8 @@ from chat.events import Completed, Replaced, ReplyEvent, TextDelta
 from chat.incoming import Attachment
 from chat.messages import Image, Message
 from messengers.base import MessageGone, MessengerError, Page, Refused
-from messengers.budget import UNLIMITED, Bucket, PlaceBudget, Rate
+from messengers.buckets import UNLIMITED, Bucket, Rate
+from messengers.budget import PlaceBudget
 
 
 @dataclass(frozen=True)

@@ -142,3 +142,9 @@ def test_a_config_is_frozen(folder: Folder) -> None:
     config = folder.load(GOOD)
     with pytest.raises(ValidationError):
         config.language = "en"  # type: ignore[misc]  # that is the point
+
+
+def test_how_long_things_are_kept_is_read_with_where_they_are(folder: Folder) -> None:
+    storage = folder.load("storage: {url: 'sqlite:some.db', retention_days: 30}").storage
+    assert (storage.retention_days, storage.path) == (30, folder.path / "some.db")
+    assert "at least 0" in folder.faults("storage: {retention_days: -1}")["storage.retention_days"].problem

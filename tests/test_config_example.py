@@ -11,10 +11,16 @@ from config import Config, General, load
 from handlers.settings import ImageModelSettings, ModelSettings
 from providers import PROVIDERS
 from settings.reading import read
+from tests.config_folder import DISCORD_TOKEN
+from tests.providers.cases import OPTIONAL
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.yaml"
-ENVIRON = {"TELEGRAM_TOKEN": "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "OPENAI_API_KEY": "sk-test"}
-SECTIONS = ("log", "health", "telegram", "playground", "storage", "access", "limits")
+ENVIRON = {
+    "TELEGRAM_TOKEN": "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
+    "DISCORD_TOKEN": DISCORD_TOKEN,
+    "OPENAI_API_KEY": "sk-test",
+}
+SECTIONS = ("log", "health", "telegram", "discord", "playground", "storage", "access", "limits")
 # what a newcomer must say for himself, or does better with than with the default
 CHOSEN = {"providers.openai.api_key", "providers.gradio.preset", "models.gpt.vision"}
 CHOSEN |= {f"{entry}.{name}" for entry in ("models.gpt", "image_models.gpt-image") for name in ("provider", "model")}
@@ -52,7 +58,8 @@ def expected() -> dict[str, object]:
         models = [annotation, *getattr(annotation, "__args__", ())]
         (model,) = (each for each in models if isinstance(each, type) and issubclass(each, BaseModel))
         found |= dict(defaults(model, section))
-    for kind, provider in PROVIDERS.items():
+    for kind in PROVIDERS.keys() - OPTIONAL.keys():
+        provider = PROVIDERS[kind]
         found |= dict(defaults(provider.Settings, f"providers.{kind}"))
     found |= dict(defaults(ModelSettings, "models.gpt"))
     found |= dict(defaults(ImageModelSettings, "image_models.gpt-image"))
@@ -70,14 +77,17 @@ def shown(tree: object, path: str = "") -> Iterator[tuple[str, object]]:
 def test_the_example_loads_with_only_the_variables_it_names() -> None:
     config = load(EXAMPLE, ENVIRON)
     assert config.telegram is not None
+    assert config.discord is not None
     assert config.playground is not None
     assert next(iter(config.models.values())).provider == "openai"
     assert next(iter(config.image_models.values())).provider == "openai"
     assert config.secrets() == set(ENVIRON.values())
 
 
-def test_the_example_loads_without_telegram() -> None:
-    assert load(EXAMPLE, {"OPENAI_API_KEY": "sk-test"}).telegram is None
+def test_the_example_loads_without_telegram_and_discord() -> None:
+    config = load(EXAMPLE, {"OPENAI_API_KEY": "sk-test"})
+    assert config.telegram is None
+    assert config.discord is None
 
 
 def test_the_example_with_every_setting_in_force_means_the_same(tmp_path: Path) -> None:
@@ -106,5 +116,5 @@ def test_the_prompts_that_the_example_proposes_can_be_used(tmp_path: Path) -> No
 
 
 def test_every_section_is_in_the_list_above() -> None:
-    others = {*General.model_fields, "providers", "models", "image_models", "prompts", "source"}
+    others = {*General.model_fields, "providers", "models", "image_models", "prompts", "source", "answered_by_demo"}
     assert set(SECTIONS) == Config.model_fields.keys() - others

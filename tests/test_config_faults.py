@@ -94,6 +94,12 @@ def test_the_error_reads_as_one_line_a_mistake(folder: Folder) -> None:
         ("models: {a: {provider: p, context_tokens: 100}}", "models.a.context_tokens", "must be at least 256"),
         ("models: {a: {provider: p, context_tokens: true}}", "models.a.context_tokens", "must be a whole number"),
         ("models: {a: {provider: p, vision: maybe}}", "models.a.vision", "must be true or false"),
+        ("models: {a: {provider: p, fallback: b}}", "models.a.fallback", "must be a list"),
+        ("models: {a: {provider: p, fallback: [5]}}", "models.a.fallback[0]", "must be text"),
+        ("models: {a: {provider: p, fallback: [b]}}", "models.a.fallback[0]", "names a model that isn't there"),
+        ("models: {a: {provider: p, fallback: [a]}}", "models.a.fallback[0]", "names the model itself"),
+        ("models: {a: {provider: p, fallback: [b, b]}, b: {provider: p}}", "models.a.fallback[1]",
+         "names a model for the second time"),
         ("image_models: [x]", "image_models", "must be a section"),
         ("image_models: {a: x}", "image_models.a", "must be a section"),
         ("image_models: {a: {model: m}}", "image_models.a.provider", "is missing"),
@@ -134,12 +140,6 @@ def test_a_wrong_value_is_described(folder: Folder, text: str, path: str, proble
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("discord: {token: x}", "discord"),
-        ("discord:", "discord"),
-        ("storage: {retention_days: 5}", "storage.retention_days"),
-        ("playground: {password: x}", "playground.password"),
-        ("providers: {a: {type: anthropic}}", "providers.a.type"),
-        ("models: {a: {provider: a, fallback: [b]}}", "models.a.fallback"),
         ("models: {a: {provider: a, model: '*'}}", "models.a.model"),
         ("image_models: {a: {provider: a, model: '*'}}", "image_models.a.model"),
     ],
@@ -148,17 +148,53 @@ def test_what_comes_later_is_refused_honestly(folder: Folder, text: str, path: s
     assert "not in this version" in folder.faults(text)[path].problem
 
 
-@pytest.mark.parametrize("listen", ["127.0.0.1:8080", "127.9.9.9:1", "localhost:0", "[::1]:8080"])
-def test_the_playground_listens_on_loopback(folder: Folder, listen: str) -> None:
-    config = folder.load(f"playground: {{listen: '{listen}'}}")
+def test_a_fallback_that_is_misspelt_is_told_with_what_was_meant_and_never_the_model_itself(folder: Folder) -> None:
+    text = "models: {quick: {provider: p, fallback: [quik, smrt]}, smart: {provider: p}}"
+    faults = folder.faults(text)
+    assert faults["models.quick.fallback[0]"].remedy == "there are: smart"
+    assert faults["models.quick.fallback[1]"].remedy == "did you mean smart?"
+
+
+def test_two_models_may_be_each_others_fallback(folder: Folder) -> None:
+    config = folder.load(
+        """
+        providers: {p: {type: offline}}
+        models: {a: {provider: p, fallback: [b]}, b: {provider: p, fallback: [a]}}
+        """
+    )
+    assert [model.fallback for model in config.models.values()] == [("b",), ("a",)]
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8080", "127.9.9.9:1", "localhost:0", "[::1]:8080", ""])
+def test_the_playground_needs_no_password_on_loopback(folder: Folder, listen: str) -> None:
+    assert folder.load(f"playground: {{listen: '{listen}'}}")
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8080", "[::]:80", "192.168.1.5:80", "127.0.0.1.evil.com:80"])
+def test_the_playground_is_open_to_the_network_only_with_a_password(folder: Folder, listen: str) -> None:
+    for password in ("", ", password: ''", ", password: "):
+        fault = folder.faults(f"playground: {{listen: '{listen}'{password}}}")["playground.listen"]
+        assert fault.problem == "would be open to the network without a password"
+        assert "set playground.password, at least 8 characters" in fault.remedy
+    config = folder.load(f"playground: {{listen: '{listen}', password: correct horse}}")
     assert config.playground is not None
+    assert config.playground.listen == listen
+    assert config.playground.password.get_secret_value() == "correct horse"
+    assert "correct horse" in config.secrets()
 
 
-@pytest.mark.parametrize("listen", ["0.0.0.0:8080", ":8080", "[::]:80", "192.168.1.5:80", "127.0.0.1.evil.com:80"])
-def test_the_playground_is_never_open_to_the_network(folder: Folder, listen: str) -> None:
-    fault = folder.faults(f"playground: {{listen: '{listen}'}}")["playground.listen"]
-    assert "a login by password comes in a later version" in fault.problem
-    assert "127.0.0.1:8080" in fault.remedy
+@pytest.mark.parametrize("listen", ["0.0.0.0:8080", "127.0.0.1:8080"])
+def test_a_password_has_at_least_8_characters_and_is_not_shown(folder: Folder, listen: str) -> None:
+    faults = folder.faults(f"playground: {{listen: '{listen}', password: topseKr}}")
+    assert faults.keys() == {"playground.password"}
+    assert faults["playground.password"].problem == "is too short: at least 8 characters"
+    assert "topseKr" not in str(faults)
+    assert folder.load(f"playground: {{listen: '{listen}', password: topseKr8}}")
+
+
+def test_the_playground_listens_on_a_named_address(folder: Folder) -> None:
+    fault = folder.faults("playground: {listen: ':8080', password: correct horse}")["playground.listen"]
+    assert fault.problem == "names no address"
 
 
 @pytest.mark.parametrize("listen", ["8080", "host", "host:", "host:99999", "::1:80", "a b:80"])
@@ -180,6 +216,34 @@ def test_access_takes_numeric_ids_only(folder: Folder, entry: str) -> None:
     assert list(folder.faults(f"access: {{block: ['telegram:1', '{entry}']}}")) == ["access.block[1]"]
 
 
+@pytest.mark.parametrize("entry", ["discord:guild:77", "discord:role:88", "discord:channel:99"])
+def test_admins_are_people_and_servers_roles_and_channels_are_only_let_in(folder: Folder, entry: str) -> None:
+    fault = folder.faults(f"access: {{admins: ['discord:42', '{entry}'], allow: ['{entry}'], block: ['{entry}']}}")
+    assert list(fault) == ["access.admins[1]"]
+    assert "discord:42" in fault["access.admins[1]"].remedy
+
+
+@pytest.mark.parametrize(
+    "token", ["hunter2", "Bot MTIzNDU2Nzg5MDEyMzQ1Njc4", "a.b.c", "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"]
+)
+def test_discords_token_has_three_parts(folder: Folder, token: str) -> None:
+    fault = folder.faults(f"discord: {{token: '{token}'}}")["discord.token"]
+    assert fault.problem == "is not a bot token"
+    assert token not in str(fault)
+
+
+@pytest.mark.parametrize("url", ["https://gateway.discord.gg/", "gateway.discord.gg", "wss://", ""])
+def test_discords_gateway_is_a_websocket(folder: Folder, url: str) -> None:
+    assert list(folder.faults(f"discord: {{gateway_url: '{url}'}}")) == ["discord.gateway_url"]
+
+
+def test_what_can_be_set_for_discord_is_judged_like_all_else(folder: Folder) -> None:
+    text = "discord: {conversation: thread, proxy: h, api_base_url: 'ftp://x', tokn: x}"
+    faults = folder.faults(text)
+    assert set(faults) == {f"discord.{name}" for name in ("conversation", "proxy", "api_base_url", "tokn")}
+    assert faults["discord.tokn"].remedy == "did you mean token?"
+
+
 @pytest.mark.parametrize("url", ["ftp://h/v1", "api.example.com", "https://", "https://h:99999", "https://h/v1?key=x"])
 def test_an_address_must_be_one_that_can_be_called(folder: Folder, url: str) -> None:
     text = f"telegram: {{api_base_url: '{url}'}}\nproviders: {{a: {{type: openai, api_key: k, base_url: '{url}'}}}}"
@@ -199,6 +263,8 @@ def test_a_proxy_has_a_known_scheme_a_host_and_a_port(folder: Folder, proxy: str
         "telegram: {token: [hunter2-hunter2]}",
         "telegram: {token: {hunter2-hunter2: 1}}",
         "telegram: hunter2-hunter2",
+        "discord: {token: hunter2.hunter2.hunter2}",
+        "discord: {gateway_url: hunter2}",
         "telegram: {tokn: hunter2-hunter2, hunter2-hunter2: x}",
         "telegram: {token: '123:hunter2 hunter2'}",
         "telegram: {proxy: 'socks5://u:hunter2/hunter2@h:1'}",

@@ -1,15 +1,18 @@
 """The playground as a place for answers: every call changes the journal, and the browsers follow that."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from chat.buttons import Button
 from chat.incoming import Attachment
-from chat.messages import Image
+from chat.messages import Image, Message
 from messengers.base import Page, Refused, Unsure
 from messengers.budget import Budget
+from messengers.playground.archive import ArchiveError
+from messengers.playground.entries import PICTURE_TYPES, labels, storable
+from messengers.playground.files import Files
 from messengers.playground.journal import Journal
-from messengers.playground.pictures import MEDIA_TYPES
 
 LIMIT = 1_000_000  # characters of a message: more than any model writes, less than a browser minds
 TYPING_LASTS = 5.0
@@ -38,20 +41,14 @@ class PlaygroundDialect:
 
 @dataclass(frozen=True, slots=True)
 class PlaygroundChat:
-    """The one conversation of the page. It is all in memory: nothing waits, and nothing fails before the server ends.
-
-    After that every call raises `Unsure`: it wouldn't be seen, so it must be made again after the restart.
+    """One conversation. A call returns once `kill -9` can't undo it; a failing disk is `Unsure`, and a conversation
+    that somebody deleted is `PlaceGone`.
     """
 
+    _place: str
     _journal: Journal
+    _files: Files
     budget: Budget
-
-    @property
-    def journal(self) -> Journal:
-        """Where changes go. Raises `Unsure` when the server has ended."""
-        if self._journal.closed:
-            raise Unsure("the playground's server has ended")
-        return self._journal
 
     @property
     def dialect(self) -> PlaygroundDialect:
@@ -60,13 +57,8 @@ class PlaygroundChat:
 
     @property
     def sends_are_idempotent(self) -> bool:
-        """A call that fails has done nothing."""
+        """A call that fails has done nothing, and a nonce is remembered."""
         return True
-
-    @property
-    def typing_lasts(self) -> float:
-        """Seconds."""
-        return TYPING_LASTS
 
     @property
     def most_messages(self) -> int:
@@ -76,7 +68,12 @@ class PlaygroundChat:
     @property
     def closes_at(self) -> float:
         """Never."""
-        return 0
+        return 0.0
+
+    @property
+    def typing_lasts(self) -> float:
+        """Seconds."""
+        return TYPING_LASTS
 
     async def send(
         self,
@@ -87,38 +84,57 @@ class PlaygroundChat:
         nonce: str = "",
         previous: str = "",
     ) -> str:
-        """Add a message at the end; its id. `reply` shows nothing: there is one conversation, in order."""
-        message = self.journal.new_id()
-        self.journal.put(message, "bot", page.text, buttons)
-        return message
+        """Add a message at the end; its id. `reply` and `previous` show nothing: all is in order by itself."""
+        with _disk():
+            return await self._journal.send(self._place, page.text, labels(buttons), nonce=nonce)
 
     async def edit(self, message: str, page: Page, buttons: Sequence[Button] = ()) -> None:
-        """Change a message. One from before a restart comes back: the browsers still show it, and merge by id."""
-        self.journal.put(message, "bot", page.text, buttons)
+        """Change a message, also one from before a restart."""
+        with _disk():
+            await self._journal.edit(self._place, message, page.text, labels(buttons))
 
     async def send_image(self, image: Image, caption: str = "", *, reply: bool = False, nonce: str = "") -> str:
         """Add a picture at the end; its id. Raises `Refused` for what isn't a picture that every browser shows."""
-        if image.media_type not in MEDIA_TYPES:
-            raise Refused(f"no picture for a browser: {image.media_type}")
-        message = self.journal.new_id()
-        self.journal.add_picture(message, image, caption)
-        return message
+        if image.media_type not in PICTURE_TYPES:
+            raise Refused(f"no picture for a browser: {storable(image.media_type)}")
+        with _disk():
+            kept = await self._files.keep(image)
+            try:
+                return await self._journal.send(self._place, caption, nonce=nonce, image=kept.id)
+            except BaseException:
+                await self._files.drop(kept.id)
+                raise
 
     async def send_rest(self, text: str, *, nonce: str = "") -> str:
-        """Never needed: an answer may have any number of messages."""
-        raise Refused("an answer has no rest here")
+        """Raises `Refused`: an answer has room here, whatever its length."""
+        raise Refused("the playground takes any number of messages")
 
-    async def earlier(self) -> None:
-        """It is what the store remembers."""
+    async def earlier(self) -> Sequence[Message] | None:
+        """None: the store remembers what was said."""
+        return None
 
     async def fetch(self, attachment: Attachment) -> bytes:
-        """Raises `Refused`: the page sends no files."""
-        raise Refused("the playground has no files")
+        """A file that was uploaded, also before a restart. Raises `Refused` for one that is gone."""
+        with _disk():
+            data = await self._files.read(attachment.id)
+        if data is None:
+            raise Refused("the file is gone")
+        return data
 
     async def delete(self, message: str) -> None:
         """Take a message away, also from browsers that come back later."""
-        self.journal.remove(message)
+        with _disk():
+            self._files.remove(await self._journal.delete(message))
 
     async def typing(self) -> None:
         """Show "typing …" once."""
-        self.journal.typing(TYPING_LASTS)
+        self._journal.typing(self._place, TYPING_LASTS)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """A disk that fails now may work when it is tried again."""
+    try:
+        yield
+    except ArchiveError as error:
+        raise Unsure(str(error)) from error

@@ -1,33 +1,19 @@
-"""What the playground's page shows: the last messages, and what each open browser hasn't been told yet."""
+"""What the playground's page shows: kept on disk first, then told to the browsers that are there."""
 
-import asyncio
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 
-from chat.buttons import Button
-from chat.messages import Image
-from messengers.playground.pictures import Pictures, path_of
+from messengers.playground import records
+from messengers.playground.archive import Archive
+from messengers.playground.entries import Changed, Conversation, Entry, File, Label, Stretch, storable
+from messengers.playground.watching import Watcher
 
-KEPT_MESSAGES = 500
+SHOWN_MESSAGES = 500  # of a conversation, the latest; older ones stay on disk
+SHOWN_CHARACTERS = 8_000_000  # of them
+LISTED_CONVERSATIONS = 1000
 
-Who = Literal["you", "bot"]
 Clock = Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One message of the page. Entries are shown by `at`; `revision` grows with every change, over restarts too."""
-
-    id: str
-    who: Who
-    text: str  # Markdown from the bot, plain text from the person
-    buttons: tuple[Button, ...]
-    at: int
-    revision: int
-    image: str = ""  # where its picture is; the text stands under it
 
 
 class Stamps:
@@ -37,156 +23,188 @@ class Stamps:
         self._clock = clock
         self._last = 0
 
+    def after(self, last: int) -> None:
+        """This one was given by an earlier run."""
+        self._last = max(self._last, last)
+
     def next(self) -> int:
         """A stamp that was never given before."""
         self._last = max(self._last + 1, int(self._clock() * 1_000_000))
         return self._last
 
 
-class Watcher:
-    """What one browser hasn't been told: which messages changed, never what was in them. The latest text wins,
-    so that a browser that reads slowly costs no memory.
-    """
+class Room:
+    """A conversation that browsers have open: its latest messages, and those browsers."""
 
-    def __init__(self, known: Iterable[str]) -> None:
-        self._changed = dict.fromkeys(known)
-        self._typing = 0.0
-        self._news = asyncio.Event()
-        self.closed = False
+    def __init__(self, kept: int = SHOWN_MESSAGES) -> None:
+        self._kept = kept
+        self.entries: dict[str, Entry | None] = {}
+        self.since = 0  # there are messages before then, which aren't here
+        self.loaded = False
+        self.watchers: list[Watcher] = []
 
-    def __len__(self) -> int:
-        return len(self._changed)
+    def load(self, stretch: Stretch) -> None:
+        """These are its messages as they are on disk now."""
+        self.entries = dict(stretch.entries)
+        self.since = stretch.since
+        self.loaded = True
 
-    def mark(self, message: str) -> None:
-        """This message changed, or went away."""
-        self._changed[message] = None
-        self._news.set()
-
-    def forget(self, message: str) -> None:
-        """The journal dropped this message: there is nothing left to tell."""
-        self._changed.pop(message, None)
-
-    def mark_typing(self, seconds: float) -> None:
-        """The bot shows "typing …" for that long."""
-        self._typing = seconds
-        self._news.set()
-
-    def close(self) -> None:
-        """Nothing follows."""
-        self.closed = True
-        self._news.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Return when there is something to tell, or after that time."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
-        except TimeoutError:
-            return
-        self._news.clear()
-
-    def take_changes(self) -> Iterator[str]:
-        """The messages to tell of, oldest change first, each only once it is asked for."""
-        while self._changed and not self.closed:
-            message = next(iter(self._changed))
-            del self._changed[message]
-            yield message
-
-    def take_typing(self) -> float:
-        """The seconds of "typing …" that weren't told yet; 0 for none."""
-        seconds, self._typing = self._typing, 0.0
-        return seconds
+    def change(self, messages: Mapping[str, Entry | None]) -> None:
+        """These are different now. The ones that changed last are kept."""
+        for message, entry in messages.items():
+            self.entries.pop(message, None)
+            self.entries[message] = entry
+        while len(self.entries) > self._kept:
+            dropped = next(iter(self.entries))
+            if entry := self.entries.pop(dropped):
+                self.since = max(self.since, entry.at + 1)
+            for watcher in self.watchers:
+                watcher.messages.forget(dropped)
 
 
 class Journal:
-    """The messages of the one conversation, in memory; the ones that changed last are kept, and so are the ids of
-    deleted ones, for browsers that were away.
+    """Every change is committed before it is shown, so what a browser saw is still there after `kill -9`.
+
+    All that changes or reads the disk raises `ArchiveError` where it fails.
     """
 
-    def __init__(self, clock: Clock = time.time, kept: int = KEPT_MESSAGES) -> None:
+    def __init__(self, archive: Archive, clock: Clock) -> None:
+        self._archive = archive
         self._stamps = Stamps(clock)
-        self._kept = kept
-        self._entries: dict[str, Entry | None] = {}
-        self._watchers: list[Watcher] = []
-        self.pictures = Pictures()
-        self.closed = False  # the server has ended: nobody would see a change any more
+        self._conversations: dict[str, Conversation | None] = {}
+        self._rooms: dict[str, Room] = {}
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    async def open(self) -> None:
+        """Read what an earlier run left."""
+        self._stamps.after(await self._archive.call(records.latest_stamp))
+        known = await self._archive.call(partial(records.conversations, most=LISTED_CONVERSATIONS))
+        self._conversations = dict(reversed(list(known.items())))
 
     def stamp(self) -> int:
         """A number higher than every one before it."""
         return self._stamps.next()
 
-    def new_id(self) -> str:
-        """The id for a new message of the bot's; it tells when that was."""
-        return f"{self.stamp():016d}"
+    def conversation(self, place: str) -> Conversation | None:
+        """The conversation, unless it is unknown or deleted."""
+        return self._conversations.get(place)
 
-    def get(self, message: str) -> Entry | None:
-        """The message, unless it is unknown or deleted."""
-        return self._entries.get(message)
+    def message(self, place: str, message: str) -> Entry | None:
+        """A message of a conversation that is being watched, unless it is unknown or deleted."""
+        room = self._rooms.get(place)
+        return room.entries.get(message) if room else None
 
-    def add(self, message: str, who: Who, text: str) -> bool:
-        """Put in a message that never changes; False if it is there already."""
-        if self.get(message):
-            return False
-        self.put(message, who, text)
-        return True
+    def since(self, place: str) -> int:
+        """From when on the messages of a conversation that is being watched are told; 0: all of them are."""
+        room = self._rooms.get(place)
+        return room.since if room else 0
 
-    def put(self, message: str, who: Who, text: str, buttons: Iterable[Button] = ()) -> None:
-        """Make the message look like this. One that is unknown here (from before a restart) goes to its old place."""
-        known, buttons = self.get(message), tuple(buttons)
-        if known and (known.text, known.buttons) == (text, buttons):
-            return
+    async def earlier(self, place: str, before: int) -> Stretch:
+        """The messages before those that were told."""
+        return await self._archive.call(partial(_latest, place=place, before=before))
+
+    async def add(self, place: str, message: str, text: str, files: Sequence[File] = (), title: str = "") -> bool:
+        """Put in what a person says; False if it is there already. `title`: the conversation's, if it has none."""
+        at = self.stamp()
+        entry = Entry(message, place, "you", text, at, at, files=tuple(files))
+        work = partial(records.add, entry=entry, title=title)
+        return await self._archive.call(work, self._publish) is not None
+
+    async def withdraw(self, message: str) -> None:
+        """Take back what a person said: it wasn't handed in."""
+        await self._archive.call(partial(records.withdraw, message=message), self._publish)
+
+    async def send(
+        self, place: str, text: str, buttons: tuple[Label, ...] = (), *, nonce: str = "", image: str = ""
+    ) -> str:
+        """Put in a new message of the bot's, or change the one with that nonce; its id. Raises `PlaceGone`."""
+        at = self.stamp()
+        entry = Entry(f"{at:016d}", place, "bot", storable(text), at, at, buttons, image=image)
+        message, _ = await self._archive.call(
+            partial(records.send, entry=entry, nonce=nonce), lambda done: self._publish(done[1])
+        )
+        return message
+
+    async def edit(self, place: str, message: str, text: str, buttons: tuple[Label, ...]) -> None:
+        """Make the bot's message look like this. Raises `MessageGone` and `PlaceGone`."""
         revision = self.stamp()
-        at = known.at if known else (int(message) if message.isdecimal() else revision)
-        self._change(message, Entry(message, who, text, buttons, at, revision, known.image if known else ""))
+        at = int(message) if message.isdecimal() else revision
+        entry = Entry(message, place, "bot", storable(text), at, revision, buttons)
+        await self._archive.call(partial(records.edit, entry=entry), self._publish)
 
-    def add_picture(self, message: str, picture: Image, caption: str) -> None:
-        """Put in a new message of the bot's that is a picture, with plain text under it."""
-        self.pictures.keep(message, picture)
-        self._change(message, Entry(message, "bot", caption, (), int(message), self.stamp(), path_of(message)))
+    async def delete(self, message: str) -> Sequence[str]:
+        """Take a message away; the files that can go now."""
+        work = partial(records.delete, message=message)
+        _, files = await self._archive.call(work, lambda done: self._publish(done[0]))
+        return files
 
-    def remove(self, message: str) -> None:
-        """Take the message away."""
-        self._change(message, None)
+    async def rename(self, place: str, title: str) -> bool:
+        """Give a conversation a title; False if there is none."""
+        return await self._archive.call(partial(records.rename, place=place, title=title), self._publish) is not None
 
-    def typing(self, seconds: float) -> None:
+    async def delete_conversation(self, place: str) -> Sequence[str]:
+        """Delete a conversation with all that is in it; the files that can go now."""
+        work = partial(records.delete_conversation, place=place, at=self.stamp())
+        _, files = await self._archive.call(work, lambda done: self._clear(done[0]))
+        await self._archive.empty_log()
+        return files
+
+    def typing(self, place: str, seconds: float) -> None:
         """Show "typing …" for that long, in the browsers that are there now."""
-        for watcher in self._watchers:
+        room = self._rooms.get(place)
+        for watcher in room.watchers if room else ():
             watcher.mark_typing(seconds)
 
-    @contextmanager
-    def watch(self) -> Iterator[Watcher]:
-        """Follow the journal; everything that is known counts as changed at first."""
-        known = sorted(self._entries, key=lambda message: entry.at if (entry := self.get(message)) else 0)
-        watcher = Watcher(known)
-        self._watchers.append(watcher)
+    @asynccontextmanager
+    async def watch(self, place: str) -> AsyncIterator[Watcher]:
+        """Follow a conversation, and the list of all; everything that is known counts as changed at first."""
+        room, watcher = self._rooms.setdefault(place, Room()), Watcher()
+        room.watchers.append(watcher)
         try:
+            if not room.loaded:
+                await self._archive.call(partial(_latest, place=place), room.load)
+            watcher.mark(self._conversations, _by_time(room.entries))
             yield watcher
         finally:
-            self._watchers.remove(watcher)
+            room.watchers.remove(watcher)
+            if not room.watchers:
+                del self._rooms[place]
 
-    def open(self) -> None:
-        """The server runs."""
-        self.closed = False
+    def send_away(self) -> None:
+        """End the following of every browser: the server ends."""
+        for room in self._rooms.values():
+            for watcher in room.watchers:
+                watcher.close()
 
-    def close(self) -> None:
-        """Send every browser away: the server ends."""
-        self.closed = True
-        for watcher in self._watchers:
-            watcher.close()
+    def _publish(self, changed: Changed | None) -> None:
+        """Tell of what was committed just now."""
+        if changed is None:
+            return
+        if room := self._rooms.get(changed.place):
+            room.change(changed.messages)
+            for watcher in room.watchers:
+                watcher.mark(messages=changed.messages)
+        if self._conversations.get(changed.place) != changed.conversation:
+            self._list(changed.place, changed.conversation)
 
-    def _change(self, message: str, entry: Entry | None) -> None:
-        self._entries.pop(message, None)
-        self._entries[message] = entry
-        if entry is None:
-            self.pictures.drop(message)
-        for watcher in self._watchers:
-            watcher.mark(message)
-        if len(self._entries) > self._kept:
-            dropped = next(iter(self._entries))
-            del self._entries[dropped]
-            self.pictures.drop(dropped)
-            for watcher in self._watchers:
-                watcher.forget(dropped)
+    def _clear(self, changed: Changed) -> None:
+        """All messages of a conversation went away."""
+        room = self._rooms.get(changed.place)
+        gone = dict.fromkeys(room.entries) if room else {}
+        self._publish(Changed(changed.place, changed.conversation, gone))
+
+    def _list(self, place: str, conversation: Conversation | None) -> None:
+        self._conversations.pop(place, None)
+        self._conversations[place] = conversation
+        dropped = next(iter(self._conversations)) if len(self._conversations) > LISTED_CONVERSATIONS else ""
+        self._conversations.pop(dropped, None)
+        for room in self._rooms.values():
+            for watcher in room.watchers:
+                watcher.mark([place])
+                watcher.conversations.forget(dropped)
+
+
+_latest = partial(records.messages, most=SHOWN_MESSAGES, most_characters=SHOWN_CHARACTERS)
+
+
+def _by_time(entries: Mapping[str, Entry | None]) -> Sequence[str]:
+    return sorted(entries, key=lambda message: entry.at if (entry := entries[message]) else 0)

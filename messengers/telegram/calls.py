@@ -75,6 +75,10 @@ class RawSendDocument(SendDocument):
     __api_method__ = "sendDocument"
 
 
+class Conflict(Unsure):
+    """Another program polls with this bot's token."""
+
+
 class Moved(PlaceMoved):
     """The group became a supergroup: it has another id now."""
 
@@ -115,7 +119,7 @@ def translate(error: Exception) -> MessengerError:
                 "Telegram doesn't know this bot's token: check telegram.token in the config (@BotFather has it)."
             )
         case TelegramConflictError():
-            return Unsure("another program takes this bot's updates: end it, or give this bot a token of its own")
+            return Conflict("another program takes this bot's updates: end it, or give this bot a token of its own")
         case TelegramForbiddenError():
             return PlaceGone(reason)
         case TelegramBadRequest():

@@ -6,27 +6,14 @@ here, and the events that it would lose are replaced by text.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import pyromark
-from telegramify_markdown.converter import STANDARD_OPTIONS
+from messengers import commonmark
+from messengers.commonmark import LINE_BREAK, Event
 
-Event = tuple[Any, Any]  # what it is; its range in bytes of the source in UTF-8: {"start": 0, "end": 5}
-
-# Each pass lets one more level of HTML blocks be read as Markdown; what is left after that is shown as bare text.
-_MOST_PASSES = 8
 _TAB = "    "  # Telegram makes one space of a tab
 _DEEPEST_LIST = 8  # "1. 1. 1. …" of a model that is stuck would be indented beyond all measure
-_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_MIGHT_BE_CODE = re.compile(rb"`|~~~|^\s*$")
-_CODE_SPAN = re.compile(rb"(?<![`\\])(`+)(?!`).+?(?<!`)\1(?!`)")
-_BAR = re.compile(rb"(?<!\\)\|")
-# `\(x\)` and `\[x\]` are how models write LaTeX; what looks like words in escaped brackets is left alone.
-_LATEX = re.compile(
-    rb"(?<!\\)\\(?:\((?P<inline>(?:(?!\n\s*\n)[^$]){1,500}?)\\\)|\[(?P<display>(?:(?!\n\s*\n)[^$]){1,1000}?)\\\])"
-)
-_FORMULA = re.compile(rb"\\[A-Za-z]|[\^_=]|^\s*[A-Za-z]\s*$")
 # What TDLib's check_link takes; a message with any other link is refused as a whole. A host needs a dot in it.
 _HOST = r"(?:\[[0-9a-f:.]+\]|[\w!$,~*'();&+=-]+(?:\.[\w!$,~*'();&+=-]+)+\.?)"
 _LINK = re.compile(rf"https?://{_HOST}(?::0*[1-9]\d{{0,3}})?(?:[/?#]\S*)?|mailto:[\w.+-]+@{_HOST}", re.IGNORECASE)
@@ -35,103 +22,8 @@ _LONGEST_LINK = 2048
 
 def read(source: str) -> tuple[str, list[Event]]:
     """The text that was parsed (the source, with escapes in it) and its events."""
-    text = _with_dollars(source)
-    events = _parse(text)
-    for _ in range(_MOST_PASSES):
-        data = text.encode()
-        offsets = [*_html_blocks(data, events), *_unused_definitions(text, data, events), *_surplus(data, events)]
-        if not offsets:
-            break
-        text = _escaped(data, offsets)
-        events = _parse(text)
-    return text, list(_mended(text.encode(), events))
-
-
-def _parse(text: str) -> list[Event]:
-    return list(pyromark.events_with_range(text, options=STANDARD_OPTIONS))
-
-
-def _escaped(data: bytes, offsets: Iterable[int]) -> str:
-    pieces, start = [], 0
-    for offset in sorted(offsets):
-        pieces.append(data[start:offset])
-        start = offset
-    return b"\\".join([*pieces, data[start:]]).decode()
-
-
-def _with_dollars(source: str) -> str:
-    """LaTeX's brackets as dollars, which the parser knows; not in code."""
-    if "\\(" not in source and "\\[" not in source:
-        return source
-    data, start, pieces = source.encode(), 0, []
-    for event, span in _parse(source):
-        if isinstance(event, dict) and ("Code" in event or "CodeBlock" in event.get("Start", ())):
-            pieces += [_LATEX.sub(_dollars, data[start : span["start"]]), data[span["start"] : span["end"]]]
-            start = span["end"]
-    return b"".join([*pieces, _LATEX.sub(_dollars, data[start:])]).decode()
-
-
-def _dollars(found: re.Match[bytes]) -> bytes:
-    formula = found["inline"] or found["display"]
-    if not _FORMULA.search(formula):
-        return found[0]
-    mark = b"$" if found["inline"] else b"$$"
-    return mark + formula.strip() + mark
-
-
-def _html_blocks(data: bytes, events: Sequence[Event]) -> Iterator[int]:
-    """Where lines open HTML blocks. Only up to what may be code: a backslash would be shown there."""
-    reading = False
-    for event, span in events:
-        if event == {"Start": "HtmlBlock"}:
-            reading = True
-        elif reading and "Html" in event:
-            line = data[span["start"] : span["end"]]
-            if line.lstrip().startswith(b"<"):
-                yield span["start"] + line.index(b"<")
-            reading = not _MIGHT_BE_CODE.search(line)
-
-
-def _unused_definitions(text: str, data: bytes, events: Sequence[Event]) -> Iterator[int]:
-    """Where `[label]: address` stands without being used: often the list of sources at the end of an answer."""
-    if "]:" not in text:
-        return
-    used = {_label(link["id"]) for link in _links(events)}
-    for label, definition in pyromark.reference_definitions(text, options=STANDARD_OPTIONS).items():
-        if _label(label) not in used:
-            yield data.index(b"[", definition["span"]["start"])
-
-
-def _surplus(data: bytes, events: Sequence[Event]) -> Iterator[int]:
-    """The bars of table rows that have more cells than the table: those in code (`a || b`) at first, then the others.
-
-    The parser drops the surplus cells.
-    """
-    row = cell_end = 0
-    for event, span in events:
-        if event == {"Start": "TableRow"}:
-            row = cell_end = span["start"]
-        elif event == {"End": "TableCell"}:
-            cell_end = span["end"]
-        elif event == {"End": "TableRow"} and data[cell_end : span["end"]].strip(b" \t\r\n|"):
-            line = data[row : span["end"]].rstrip(b" \t\r\n|")
-            in_code = [row + code.start() + bar for code in _CODE_SPAN.finditer(line) for bar in _bars(code[0])]
-            yield from in_code or (cell_end + bar for bar in _bars(line[cell_end - row :]))
-
-
-def _bars(text: bytes) -> list[int]:
-    return [bar.start() for bar in _BAR.finditer(text)]
-
-
-def _links(events: Sequence[Event]) -> Iterator[dict[str, str]]:
-    for event, _ in events:
-        match event:
-            case {"Start": {"Link": link}} | {"Start": {"Image": link}}:
-                yield link
-
-
-def _label(label: str) -> str:
-    return " ".join(label.split()).casefold()
+    data, events = commonmark.read(source)
+    return data.decode(), list(_mended(data, events))
 
 
 def _mended(data: bytes, events: Sequence[Event]) -> Iterator[Event]:
@@ -166,7 +58,7 @@ class _Mender:
             case "Html":
                 return _text(value)
             case "InlineHtml":
-                return ("SoftBreak",) if _LINE_BREAK.fullmatch(value) else _text(value)
+                return ("SoftBreak",) if LINE_BREAK.fullmatch(value) else _text(value)
             case "InlineMath" | "DisplayMath" if self._in_table or self._data[end : end + 1].isalnum():
                 return _text(self._data[start:end].decode())  # `$HOME/$USER`, and the walker takes it out of a table
         return (event,)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -16,24 +15,27 @@ from pydantic import ValidationError
 
 from chat.commands import MenuEntry
 from chat.incoming import Address, Unreadable
-from messengers.base import Chat, Fatal, MessengerError, Receive, SlowDown
-from messengers.budget import Budgets, Rate
-from messengers.telegram.calls import RawGetUpdates, call
+from messengers.base import Chat, Fatal, MessengerError, Receive, SlowDown, Unsure
+from messengers.buckets import AtMost, Rate
+from messengers.budget import Budgets
+from messengers.telegram.calls import Conflict, RawGetUpdates, call
 from messengers.telegram.chat import TelegramChat
 from messengers.telegram.reading import UPDATES, Reader
 from messengers.telegram.rendering import TelegramDialect
+from messengers.telegram.rivals import PAUSE_SECONDS, Rivals
 from messengers.telegram.settings import TelegramSettings
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 30
 POLL_TIMEOUT_SECONDS = POLL_SECONDS + 10
+DEAF_AFTER_SECONDS = 2.0 * POLL_TIMEOUT_SECONDS  # without a good poll: then its connection is made anew
 LONGEST_PAUSE_SECONDS = 30.0
 
 # Telegram's FAQ: about one message a second in a chat with short bursts, 20 a minute in a group, about 30 a second for
-# a token; edits count like sends. Burst and rate together stay below 20 in any minute, and below 30 in any second.
-PRIVATE = Rate(burst=4, per_second=0.95)  # a little less: the network may push calls together
-GROUP = Rate(burst=4, per_second=15 / 60)
+# a token; edits count like sends. What is kept below that is for calls that the network pushes together.
+PRIVATE = Rate(burst=4, per_second=0.95)
+GROUP = Rate(burst=4, per_second=0.95, at_most=AtMost(18, 60, reserve=6))
 TOKEN = Rate(burst=4, per_second=25, reserve=1)
 
 
@@ -46,10 +48,16 @@ class Telegram:
         self._commands = commands
         self._menu = menu
         self._dialect = TelegramDialect()
-        self.budgets = Budgets(lambda address: PRIVATE if address.private else GROUP, TOKEN)
+        self.budgets = Budgets(
+            lambda address: PRIVATE if address.private else GROUP,
+            TOKEN,
+            edits_count=settings.overall_limit == "calls",
+        )
         # Two sessions: a long poll must never wait for a connection that sending uses, nor the other way round.
         self._polling, self._sending = _bot(settings), _bot(settings)
-        self._last_good_poll = time.monotonic()
+        self._rivals = Rivals()
+        self._clock = asyncio.get_running_loop().time
+        self._last_good_poll = self._renewed_at = self._clock()
 
     async def __aenter__(self) -> "Telegram":
         return self
@@ -60,14 +68,14 @@ class Telegram:
     @property
     def seconds_since_poll(self) -> float:
         """How long ago Telegram last answered a poll: the messenger's health."""
-        return time.monotonic() - self._last_good_poll
+        return self._clock() - self._last_good_poll
 
     def open(self, address: Address) -> Chat:
         """See `Messenger.open`."""
         return TelegramChat(self._sending, address, self._dialect, self.budgets.of(address))
 
     async def run(self, reception: Receive) -> None:
-        """See `Messenger.run`. Raises `Fatal` for a token that Telegram doesn't know."""
+        """See `Messenger.run`. Raises `Fatal` for a token that Telegram doesn't know, or that another program uses."""
         reader = await self._introduce()
         try:
             async with asyncio.TaskGroup() as beside:
@@ -80,10 +88,7 @@ class Telegram:
         pause = 1.0
         while True:
             try:
-                poll = RawGetUpdates(offset=offset, timeout=POLL_SECONDS, allowed_updates=list(UPDATES))
-                updates: list[dict[str, Any]] = await call(self._polling, poll, POLL_TIMEOUT_SECONDS) or []
-                self._last_good_poll = time.monotonic()
-                for update in updates:
+                for update in await self._updates(offset):
                     await self._take(update, reader, receive)
                     offset = int(update["update_id"]) + 1
                     if query := _query_of(update):  # also under a button that means nothing any more
@@ -91,10 +96,42 @@ class Telegram:
                 pause = 1.0
             except Fatal:
                 raise
+            except Conflict as conflict:
+                await self._yield_to(conflict)
             except (MessengerError, OSError) as failure:
                 log.warning("polling Telegram failed, again in %g s: %s", pause, failure)
                 await asyncio.sleep(failure.retry_after if isinstance(failure, SlowDown) else pause)
                 pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
+                await self._renew()
+
+    async def _updates(self, offset: int | None) -> list[dict[str, Any]]:
+        """One long poll. It is given up where the client's own time-out doesn't end it."""
+        poll = RawGetUpdates(offset=offset, timeout=POLL_SECONDS, allowed_updates=list(UPDATES))
+        try:
+            async with asyncio.timeout(DEAF_AFTER_SECONDS):
+                updates: list[dict[str, Any]] = await call(self._polling, poll, POLL_TIMEOUT_SECONDS) or []
+        except TimeoutError:
+            raise Unsure("a poll hangs") from None
+        self._last_good_poll = self._clock()
+        return updates
+
+    async def _yield_to(self, conflict: Conflict) -> None:
+        """Wait a little where another program polls. Raises `Fatal` where it doesn't end."""
+        if self._rivals.seen(self._clock()):
+            raise Fatal(
+                "another program takes the updates of this Telegram bot, for a minute now: end it (another Parley, on "
+                "another computer?), or give this bot a token of its own (telegram.token in the config)."
+            )
+        log.warning("polling Telegram failed, again in %g s: %s", PAUSE_SECONDS, conflict)
+        await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _renew(self) -> None:
+        """Where nothing was heard for long, connect anew: the address may be another one by now."""
+        if min(self.seconds_since_poll, self._clock() - self._renewed_at) < DEAF_AFTER_SECONDS:
+            return
+        log.warning("Telegram wasn't heard for %.0f s: its connection is made anew", self.seconds_since_poll)
+        self._renewed_at = self._clock()
+        await self._polling.session.close()
 
     async def _introduce(self) -> Reader:
         """Ask who the bot is until Telegram tells, and set the menu."""

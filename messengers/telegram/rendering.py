@@ -5,7 +5,6 @@ spaces and line ends are trimmed from both ends; control characters become space
 refused as empty; code holds no other entity and no link; quotes hold no quotes; 100 entities are kept.
 """
 
-import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +14,7 @@ from telegramify_markdown.config import RenderConfig
 from telegramify_markdown.converter import EventWalker
 
 from messengers.base import Page
-from messengers.fences import open_fence
+from messengers.commonmark import cleaned, closed
 from messengers.telegram.markdown import is_link, read
 
 LIMIT = 4096
@@ -28,19 +27,8 @@ _STYLES = ("bold", "italic", "underline", "strikethrough")
 _WORTH = {"pre": 0, "code": 1, "text_link": 1, "blockquote": 2}
 
 _TRIMMED = " \n"
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_LONE = re.compile("[\ud800-\udfff]")
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 _ALSO_INVISIBLE = frozenset("\u2800\ufffc\uffa0\u3164\u115f\u1160\u0333\u033f\u030a")
-
-# While an answer grows: marks at its end, of which it is not known yet what they will be.
-_LAST_MARKS = re.compile(r"(?:(?:^|\n)[ \t>]*[-=*_`~+#]+[ \t]*|[*_`~]+|!?\[)\Z")
-_LAST_FENCE_MARKS = re.compile(r"(?:^|\n)[ \t>]*[`~]+[ \t]*\Z")
-_HALF_LINK = re.compile(r"!?\[([^\[\]\n]*)\](?:\([^()\s]*)\Z")
-_BACKTICK = re.compile(r"(?<![`\\])`(?!`)")
-_CODE_SPAN = re.compile(r"(`+)[^`]*\1")
-_STARS = re.compile(r"(?<![\\*])\*\*(?!\*)")
-_OPENING_STARS = re.compile(r"(?:^|[^\\*A-Za-z0-9])\*\*[^\s*]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +64,13 @@ class TelegramDialect:
 
     def render(self, source: str, *, final: bool) -> Page:
         """Markdown to text and entities. While not `final`, what is half written at the end is closed or held back."""
-        source = _cleaned(source)
-        page = self._page(source if final else _closed(source))
+        source = cleaned(source)
+        page = self._page(source if final else closed(source))
         return page if final or page.size <= self.limit else self._page(source)
 
     def plain(self, source: str) -> Page:
         """The source as it is, Markdown and all."""
-        return _page_of(_cleaned(source), ())
+        return _page_of(cleaned(source), ())
 
     def measure(self, text: str) -> int:
         """UTF-16 units."""
@@ -116,29 +104,6 @@ class Converter:
         parsed, events = read(source)
         text, found, _ = EventWalker(self._config, parsed).walk(tuple(events))
         return text, [Entity(e.type, e.offset, e.length, e.url or "", e.language or "") for e in found]
-
-
-def _cleaned(source: str) -> str:
-    """Without what is no text: halves of surrogate pairs (whole pairs are joined), control characters, CR."""
-    if _LONE.search(source):
-        source = source.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if "\r" in source:
-        source = source.replace("\r\n", "\n").replace("\r", "\n")
-    return _CONTROL.sub(" ", source)
-
-
-def _closed(source: str) -> str:
-    """An unfinished source without what would flicker: half a link, marks at the end, bold or code not closed yet."""
-    if open_fence(source):
-        return _LAST_FENCE_MARKS.sub("", source)
-    source = _HALF_LINK.sub(r"\1", _LAST_MARKS.sub("", source)).rstrip()
-    line = source[source.rfind("\n") + 1 :]
-    if len(_BACKTICK.findall(line)) % 2:
-        source, line = source + "`", line + "`"
-    line = _CODE_SPAN.sub("", line)
-    if len(_STARS.findall(line)) % 2 and _OPENING_STARS.search(line, max(0, line.rfind("**") - 1)):
-        source += "**"
-    return source
 
 
 def _page_of(text: str, entities: Iterable[Entity]) -> Page:

@@ -12,3 +12,4 @@ class TelegramSettings(BaseModel, frozen=True, extra="forbid"):
     api_base_url: str = "https://api.telegram.org"
     proxy: str = ""  # http://… or socks5://…
     streaming: Literal["edits"] = "edits"
+    overall_limit: Literal["calls", "messages"] = "calls"  # what counts against the 30 a second of a bot

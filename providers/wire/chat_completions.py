@@ -2,11 +2,13 @@
 
 Quirks seen on real servers (aimock, llama.cpp, llama-cpp-python, LiteLLM) are handled here: `content` null or missing,
 a first delta with a role only, a last chunk with usage and no choices, `reasoning_content` or `reasoning`, content in
-parts (Mistral), an error object in the middle of the stream, an answer that is not streamed although it should be.
+parts (Mistral), an error object in the middle of the stream, an answer that is not streamed although it should be,
+`reasoning_details` (OpenRouter), thinking inside of the text (wire/thoughts.py), pictures among the text.
 """
 
 import base64
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from chat.errors import Garbled
 from chat.events import Completed, EndReason, ReasoningDelta, ReplyEvent, TextDelta, Usage
@@ -14,8 +16,13 @@ from chat.messages import Image, Message
 from providers import failures
 from providers.base import JsonValue, ReplyRequest
 from providers.stream import ServerEvent
+from providers.wire.images import picture_addresses
+from providers.wire.thoughts import Thoughts
 
 END_MARK = "[DONE]"
+_OF_TEXT = frozenset({"role", "content"})  # all that a delta of text has on most servers
+PICTURE = "🖼"  # where a picture stood in an answer
+_SHOWN_ADDRESS = re.compile(r"https?://[^\s()<>\[\]]+")
 
 _END_REASONS: Mapping[str, EndReason] = {
     "length": "length",
@@ -60,7 +67,9 @@ class AnswerReader:
     def __init__(self) -> None:
         self._reason: EndReason | None = None
         self._usage: Usage | None = None
+        self._thoughts = Thoughts()
         self.ended = False  # the end mark came: nothing follows
+        self.pictures = 0  # that are in no event: an answer is text
 
     @property
     def finished(self) -> bool:
@@ -75,20 +84,25 @@ class AnswerReader:
         """What a server-sent event holds. Raises a `ProviderError` for an error in it."""
         if event.data.strip() == END_MARK:
             self.ended = True
-        elif event.name == "error":
+            return self._thoughts.end(cut=self._reason == "length")
+        if event.name == "error":
             raise failures.from_error(_json_or_text(event))
-        elif event.data.strip():
-            yield from self.read(event.json())
+        return self.read(event.json()) if event.data.strip() else iter(())
 
     def whole(self, answer: JsonValue) -> Iterator[ReplyEvent]:
         """An answer that came in one piece, `Completed` included: some servers don't stream."""
         if isinstance(answer, dict) and not answer.get("error") and not isinstance(answer.get("choices"), list):
             raise Garbled(f"an answer without choices: {str(answer)[:200]}")
         yield from self.read(answer)
+        yield from self._thoughts.end(cut=self._reason == "length")
         yield self.completed()
 
     def read(self, chunk: JsonValue) -> Iterator[ReplyEvent]:
         """What a chunk holds. Raises `Garbled`, or what the error in it stands for."""
+        text = _text_alone(chunk)
+        return self._thoughts.split(text) if text else self._read_all(chunk)
+
+    def _read_all(self, chunk: JsonValue) -> Iterator[ReplyEvent]:
         if not isinstance(chunk, dict):
             raise Garbled(f"not a chunk of chat completions: {str(chunk)[:200]}")
         if chunk.get("error") or chunk.get("object") == "error":
@@ -97,12 +111,30 @@ class AnswerReader:
         choice = _first_choice(chunk)
         delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, dict):
-            yield from _delta_events(delta)
+            yield from self._parted(_delta_events(delta))
+            yield from self._pictures(delta)
         reason = choice.get("finish_reason")
         if reason == "error" or choice.get("error"):
             raise failures.from_error(dict(choice))
         if isinstance(reason, str) and reason:
             self._reason = _END_REASONS.get(reason.lower(), "done")
+            yield from self._thoughts.end(cut=self._reason == "length")
+
+    def _parted(self, events: Iterable[ReplyEvent]) -> Iterator[ReplyEvent]:
+        """The same, thinking inside of the text told apart from it."""
+        for event in events:
+            match event:
+                case TextDelta(text):
+                    yield from self._thoughts.split(text)
+                case _:
+                    yield event
+
+    def _pictures(self, delta: Mapping[str, JsonValue]) -> Iterator[ReplyEvent]:
+        """Pictures in an answer, as links; those without an address leave a sign where they stood."""
+        for address in picture_addresses(delta):
+            shown = _SHOWN_ADDRESS.fullmatch(address)
+            self.pictures += not shown
+            yield from self._thoughts.split(f"\n\n[{PICTURE}]({address})\n\n" if shown else f"\n\n{PICTURE}\n\n")
 
 
 def _message(message: Message) -> dict[str, JsonValue]:
@@ -137,8 +169,20 @@ def _first_choice(chunk: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
     return choices[0] if choices[0].get("index") in (0, None) else {}
 
 
+def _text_alone(chunk: JsonValue) -> str:
+    """The text of a chunk that holds nothing else, as nearly all do. A short cut: empty where there may be more."""
+    if not isinstance(chunk, dict) or chunk.get("error") or chunk.get("usage") or chunk.get("object") == "error":
+        return ""
+    choice = _first_choice(chunk)
+    delta = choice.get("delta")
+    if not isinstance(delta, dict) or delta.keys() - _OF_TEXT or choice.get("finish_reason") or choice.get("error"):
+        return ""
+    content = delta.get("content")
+    return content if isinstance(content, str) else ""
+
+
 def _delta_events(delta: Mapping[str, JsonValue]) -> Iterator[ReplyEvent]:
-    reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+    reasoning = delta.get("reasoning_content") or delta.get("reasoning") or _detailed(delta.get("reasoning_details"))
     if isinstance(reasoning, str) and reasoning:
         yield ReasoningDelta(reasoning)
     for content in (delta.get("content"), delta.get("refusal")):
@@ -146,6 +190,13 @@ def _delta_events(delta: Mapping[str, JsonValue]) -> Iterator[ReplyEvent]:
             yield TextDelta(content)
         elif isinstance(content, list):
             yield from _part_events(content)
+
+
+def _detailed(details: JsonValue) -> str:
+    """OpenRouter's `reasoning_details`: texts and summaries; what is encrypted is nobody's to read."""
+    entries = [entry for entry in details if isinstance(entry, dict)] if isinstance(details, list) else []
+    texts = [entry.get("text") or entry.get("summary") for entry in entries]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _part_events(parts: list[JsonValue]) -> Iterator[ReplyEvent]:

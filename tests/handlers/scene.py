@@ -14,6 +14,7 @@ from chat.events import Completed, ReplyEvent
 from chat.incoming import Address, Incoming, Invoked, Pressed, Said, Sender
 from chat.messages import Image
 from chat.replies import ReplyState
+from composition import Record
 from handlers import attempt
 from handlers.access import Access, AccessSettings
 from handlers.services import Bot, ImageModel, Model, Outcome, Services
@@ -23,6 +24,7 @@ from operations.outbox import Outbox
 from operations.reception import Reception
 from operations.tasks import Tasks
 from providers.base import Capabilities, ImageRequest, ModelInfo, ReplyRequest, StatusSink
+from providers.wrappers import Observed
 from storage.base import Turn, TurnState
 from tests.fakes import FakeChat, FakeStream, Step
 from tests.operations.memory_store import MemoryStore
@@ -147,6 +149,7 @@ class Scene:
         self.chats: dict[str, FakeChat] = {}
         self.texts = TEXTS
         settings = models or {"smart": model or ModelSettings(provider="fake", model="fake-1")}
+        record = Record()
         self.services = Services(
             bot=Bot(
                 store=self.store,
@@ -154,11 +157,15 @@ class Scene:
                 delivered=delivered or _at_once,
                 reload=reload or _without_faults,
                 poll_ages=lambda: {"telegram": 1.0},
+                trouble=record.trouble,
             ),
             texts=self.texts,
             access=Access(access or AccessSettings(public=True, admins=(f"telegram:{ADMIN.id}",)), trusted),
             limits=limits or LimitsSettings(),
-            models={name: Model(name, each, self.provider) for name, each in settings.items()},
+            models={
+                name: Model(name, each, Observed(self.provider, each.provider, name, record.note))
+                for name, each in settings.items()
+            },
             image_models={
                 name: ImageModel(name, ImageModelSettings(provider="fake", model=name), painter)
                 for name in ("flux", "sketch")
@@ -188,7 +195,7 @@ class Scene:
         turn = await self.receive(incoming)
         outcome = await attempt(turn, self.services)
         values = (outcome.reply, outcome.final, outcome.history)
-        await self.store.answer(turn.id, *values, failed=outcome.failed, spent=outcome.spent)
+        await self.store.answer(turn.id, *values, failed=outcome.failed, spent=outcome.spent, reason=outcome.reason)
         parts = await outcome.settled() if outcome.settled else outcome.reply.parts
         if outcome.final:
             await self.store.finish(turn.id, parts, dead=outcome.failed)

@@ -59,3 +59,11 @@ def test_a_server_a_channel_with_its_threads_a_role_and_a_person_each_can_be_let
     assert not Access(AccessSettings(allow=(entry,))).allows(other)
     assert not Access(AccessSettings(public=True, block=(entry,))).allows(asked)
     assert Access(AccessSettings(public=True, block=(entry,))).allows(other)
+
+
+def test_people_of_a_messenger_that_has_let_them_in_get_answers_and_are_no_admins() -> None:
+    access = Access(AccessSettings(), admitted=["playground"])
+    asked = said("hello", Address("playground", "1"), Sender("1"))
+    assert access.allows(asked)
+    assert not access.is_admin(asked)
+    assert not access.allows(said("hello"))

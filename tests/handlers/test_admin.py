@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from chat.errors import BadKey
-from chat.incoming import Address, Sender
+from chat.incoming import Address, Sender, Unreadable
+from chat.replies import Final
 from handlers.access import AccessSettings
 from handlers.services import Running
 from tests.handlers.scene import ADMIN, ANNA, GROUP, PRIVATE, TOPIC, Scene, idle_reply, invoked, said
@@ -15,7 +16,7 @@ async def told(scene: Scene, text: str = "", language: str = "en") -> str:
     return await scene.told(invoked("admin", sender=Sender(ADMIN.id, "Ada", language), text=text))
 
 
-@pytest.mark.parametrize("text", ["", "status", "reload", "chats", "x"])
+@pytest.mark.parametrize("text", ["", "status", "reload", "chats", "dead", "retry 1", "drop 1", "x"])
 async def test_nobody_else_may_and_they_are_told(text: str) -> None:
     reloaded = []
 
@@ -101,4 +102,52 @@ async def test_of_many_chats_the_latest_are_listed() -> None:
 
 async def test_a_verb_that_there_isnt_is_told_with_those_that_there_are() -> None:
     scene = Scene()
-    assert await told(scene, "broadcast hello") == scene.say("admin.unknown", verbs="`status`, `reload`, `chats`")
+    verbs = "`status`, `reload`, `chats`, `dead`, `retry`, `drop`"
+    for text in ("broadcast hello", "--what broadcast", "--nonsense 1", "1"):
+        assert await told(scene, text) == scene.say("admin.unknown", verbs=verbs)
+
+
+# What was given up
+
+
+async def test_what_was_given_up_is_listed_with_its_reason_and_never_with_what_was_said() -> None:
+    scene = Scene([BadKey("401: your key ABC")])
+    assert await told(scene, "dead") == scene.say("admin.no_dead")
+    await scene.handled(said("my secret", GROUP))
+    line, empty, hint = (await told(scene, "dead")).splitlines()
+    parts = line.split(" · ")
+    assert (parts[0], parts[2:]) == ("- **2**", ["`telegram:-100555`", "`telegram:1001`", "said", "`bad_key`"])
+    assert (empty, hint) == ("", scene.say("admin.dead_what"))
+
+
+@pytest.mark.parametrize("text", ["retry 1", " RETRY  1 ", "--what retry --turn 1", "--what=retry 1", "retry --turn 1"])
+async def test_one_of_them_is_tried_again_however_it_is_asked_for(text: str) -> None:
+    scene = Scene([BadKey("401")])
+    await scene.handled(said("hello"))
+    outcome = await scene.handled(invoked("admin", sender=ADMIN, text=text))
+    assert outcome.final == Final(scene.say("admin.retried", number=1))
+    assert outcome.again
+    assert (outcome.again.id, outcome.again.state) == (1, "new")
+    assert await scene.store.dead() == 0
+
+
+async def test_one_of_them_is_taken_off_the_list_for_good() -> None:
+    scene = Scene([BadKey("401")])
+    await scene.handled(said("hello"))
+    assert await told(scene, "drop 1") == scene.say("admin.dropped", number=1)
+    assert await told(scene, "dead") == scene.say("admin.no_dead")
+    assert await told(scene, "drop 1") == scene.say("admin.not_dead", number=1)
+
+
+@pytest.mark.parametrize("text", ["retry", "retry 99", "retry x", "retry 99999999999999999999", "drop -1", "drop"])
+async def test_a_number_that_isnt_on_the_list_is_told(text: str) -> None:
+    scene = Scene()
+    number = 99 if text == "retry 99" else 0
+    assert await told(scene, text) == scene.say("admin.not_dead", number=number)
+
+
+async def test_what_couldnt_be_read_isnt_tried_again_and_can_be_dropped() -> None:
+    scene = Scene()
+    await scene.handled(Unreadable(PRIVATE, "k", "ValidationError", "{}"))
+    assert await told(scene, "retry 1") == scene.say("admin.not_dead", number=1)
+    assert await told(scene, "drop 1") == scene.say("admin.dropped", number=1)

@@ -94,7 +94,7 @@ def test_a_command_that_this_version_does_not_know_is_a_failure_and_no_crash() -
 def test_an_unreadable_update_is_put_aside_as_dead_and_nobody_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         outcome = attempted(Scene(), Unreadable(Address("telegram", "unreadable"), "k", "ValidationError", "{}"))
-    assert outcome == Outcome(failed=True)
+    assert outcome == Outcome(failed=True, reason="unreadable: ValidationError")
     assert "ValidationError" in caplog.text
 
 

@@ -1,5 +1,8 @@
 """Continue: under an answer cut by length, once, for whoever may command it; and /ask, a question as any other."""
 
+import time
+from dataclasses import replace
+
 from chat.buttons import Action
 from chat.events import Completed
 from chat.incoming import Said
@@ -20,6 +23,18 @@ def test_an_answer_cut_by_length_has_a_button_that_asks_for_the_rest() -> None:
     assert desk.provider.questions == ["Tell me a story", desk.say("continue")]
     assert [message.role for message in desk.provider.requests[1].messages] == ["user", "assistant", "user"]
     assert desk.sent()[-1] == "time."
+
+
+def test_the_rest_of_a_commands_answer_goes_below_that_answer_and_never_into_its_place() -> None:
+    async def work(desk: Desk) -> None:
+        asked = replace(GROUP, message="500", token="t", token_expires_at=time.time() + 900)
+        await desk.hand_in(said("Tell me a story", asked))
+        await desk.settle()
+        await desk.hand_in(pressed(Action("continue", 1), replace(asked, message="m1", token="u", answered=True)))
+
+    desk = play(Desk(CUT, [" time.", Completed()]), work)
+    assert desk.store.turns[3].incoming.address == replace(GROUP, message="m1")
+    assert desk.sent(GROUP)[-1] == "time."
 
 
 def test_pressed_twice_it_asks_once() -> None:

@@ -30,13 +30,19 @@ def kept(history: list[Message], limits: ModelSettings, system: str = "", questi
     return [int(message.text.split()[0]) for message in messages[:-1] if message.role == "user"]
 
 
+def grown(turns: int, size: int) -> tuple[list[Message], ModelSettings, str, Message]:
+    """A conversation that has come so far, with the question that is the next one in it."""
+    *history, question, _ = talk(turns + 1, size)
+    return history, settings(16_000), "", question
+
+
 def test_what_fits_is_all_kept_in_order() -> None:
     history = talk(5)
     assert fit(history, QUESTION, "Be kind.", settings(16_000)) == (*history, QUESTION)
     assert fit([], QUESTION, "", settings(16_000)) == (QUESTION,)
 
 
-def test_the_oldest_turns_go_first_and_only_as_many_as_must() -> None:
+def test_the_oldest_turns_go_first_and_more_room_keeps_more() -> None:
     history = talk(20)
     sizes = {context: kept(history, settings(context, max_tokens=100)) for context in (600, 1200, 2400, 4800, 9600)}
     for numbers in sizes.values():
@@ -44,6 +50,35 @@ def test_the_oldest_turns_go_first_and_only_as_many_as_must() -> None:
     lengths = [len(numbers) for numbers in sizes.values()]
     assert lengths == sorted(set(lengths)), "more room, more turns"
     assert lengths[-1] == 20
+
+
+def test_a_long_history_keeps_its_beginning_over_several_turns_so_that_a_provider_finds_it_in_its_cache() -> None:
+    firsts = [kept(*grown(turns, 400))[0] for turns in range(100, 160)]
+    full = len(kept(talk(60), settings(16_000)))
+    assert len(set(firsts)) <= 60 / (full / 4) + 2, "about as often as a quarter of the room is filled"
+    assert all(turns - first >= 0.7 * full for turns, first in zip(range(100, 160), firsts, strict=True))
+
+
+@pytest.mark.parametrize("size", [600, 2400, 8000])
+def test_what_a_provider_keeps_in_its_cache_costs_less_than_no_cache_however_long_the_answers_are(size: int) -> None:
+    """Reading costs a tenth, and writing a quarter more, as Anthropic has it; what changes at its beginning is new."""
+    plain = cached = 0.0
+    before: tuple[Message, ...] = ()
+    for turns in range(80):
+        history, limits, _, asked = grown(turns, size)
+        *earlier, question = fit(history, asked, "Be kind.", limits)
+        found = sum(map(tokens, before)) if tuple(earlier[: len(before)]) == before else 0
+        known = sum(map(tokens, earlier))
+        plain += known + tokens(question)
+        cached += 0.1 * found + 1.25 * (known - found) + tokens(question)
+        before = tuple(earlier)
+    assert cached < plain
+
+
+def test_the_newest_exchange_stays_though_it_fills_more_than_three_quarters() -> None:
+    history = [*talk(3, 400), *talk(1, 6000)]
+    assert kept(history, settings(5000)) == [0]
+    assert fit(history, QUESTION, "", settings(5000)) == (*history[-2:], QUESTION)
 
 
 def test_a_turn_that_is_too_large_ends_the_history_there_though_older_ones_would_fit() -> None:
@@ -127,5 +162,5 @@ def test_the_model_is_asked_with_what_fits_into_it() -> None:
 
     run_virtual(work())
     last = scene.provider.requests[-1]
-    assert [message.text.split()[0] for message in last.messages if message.role == "user"] == ["3", "4", "5"]
+    assert [message.text.split()[0] for message in last.messages if message.role == "user"] == ["4", "5"]
     assert last.system == "Be kind."

@@ -10,12 +10,15 @@ from chat.buttons import Action
 from chat.errors import Blocked, Overloaded
 from chat.events import Completed
 from chat.incoming import Sender
+from chat.messages import Image
 from chat.replies import ReplyState
 from handlers.image import LARGEST, MOST, SMALLEST
 from handlers.settings import ImageModelSettings, LimitsSettings
 from messengers.base import Page, PlaceGone, Refused, SlowDown, Unsure
+from providers.base import ImageRequest
 from storage.base import Amount
 from tests.handlers.scene import ADMIN, ANNA, GROUP, Desk, FakePainter, Scene, invoked, play, pressed, said
+from tests.servers.model_images import tiny_png
 from tests.virtual_time import run_virtual
 
 OPTIONS = "`--ratio` `--count` `--model` `--seed` `--width` `--height`"
@@ -48,6 +51,34 @@ def drawn(desk: Desk) -> list[str]:
 
 def counted(desk: Desk) -> int:
     return run_virtual(desk.store.used(f"{desk.services.now():%Y-%m-%d}", f"telegram:{ANNA.id}")).images
+
+
+class Insistent(FakePainter):
+    """Draws each picture at the second request for it, where it may make one."""
+
+    async def draw(self, request: ImageRequest) -> Image:
+        if request.attempts > 1:
+            request.again()
+        return await super().draw(request)
+
+
+def test_the_limit_of_attempts_is_for_all_pictures_together() -> None:
+    desk = drawing("a cat --count 4", Insistent(), limits=LimitsSettings(attempts_per_turn=3))
+    assert [order.attempts for order in desk.painter.orders] == [3, 2, 1, 1]
+    assert drawn(desk) == ["1", "2", "3", "4"]
+
+
+class Stubborn(FakePainter):
+    """Draws in one size, whatever is asked for."""
+
+    async def draw(self, request: ImageRequest) -> Image:
+        await super().draw(request)
+        return Image(tiny_png(48, 32), "image/png")
+
+
+def test_the_size_that_is_told_is_the_one_that_was_drawn() -> None:
+    assert "48×32" in drawing("a cat --ratio 16:9", Stubborn()).sent()[0]
+    assert "800×512" in drawing("a cat --ratio 16:9").sent()[0], "nothing is known of this picture"
 
 
 # What is asked for

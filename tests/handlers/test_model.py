@@ -13,7 +13,7 @@ from handlers.model import PAGE, model_id
 from handlers.services import Outcome
 from handlers.settings import ModelSettings
 from storage.base import Choices
-from storage.sqlite import MIGRATIONS, migrate
+from storage.sqlite_file import MIGRATIONS, migrate
 from tests.handlers.scene import (
     ADMIN,
     ANNA,

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
+from chat.buttons import Action
 from chat.errors import BadKey, CutOff, ModelNotFound, Overloaded
-from chat.events import Completed
+from chat.events import Completed, ReasoningDelta
 from chat.incoming import Sender
 from chat.messages import Message
 from chat.replies import ReplyState
 from handlers import attempt
+from handlers.model import model_id
 from handlers.reply import quotes
 from handlers.services import Outcome
 from handlers.settings import LimitsSettings, ModelSettings
@@ -116,12 +119,30 @@ def test_an_answer_stopped_before_its_first_word_says_so_and_leaves_no_history()
 
 
 @pytest.mark.parametrize("reason", ["length", "filtered"])
-def test_an_answer_that_the_provider_ended_early_says_why_and_is_remembered(reason: str) -> None:
+def test_an_answer_that_the_provider_ended_early_says_why_and_is_remembered_unless_it_was_withheld(reason: str) -> None:
     scene = Scene(["Once upon", Completed("length" if reason == "length" else "filtered")])
     outcome = answered(scene)
     assert outcome.final
     assert (outcome.final.text, outcome.final.note) == ("Once upon", scene.say(f"reply.{reason}"))
-    assert exchange(outcome) == [("user", "Hello?"), ("assistant", "Once upon")]
+    remembered = [("user", "Hello?"), ("assistant", "Once upon")]
+    assert exchange(outcome) == (remembered if reason == "length" else [])
+
+
+async def test_what_was_withheld_is_not_told_to_the_model_again_for_it_would_withhold_the_next_answer_too() -> None:
+    scene = Scene(["Sure, first you take", Completed("filtered")])
+    await scene.handled(said("something bad"))
+    await scene.handled(said("something else"))
+    assert [message.text for message in scene.provider.requests[1].messages] == ["something else"]
+
+
+def test_an_answer_whose_limit_went_into_thinking_is_told_and_can_be_asked_for_again() -> None:
+    scene = Scene([ReasoningDelta("hm"), Completed("length")])
+    outcome = answered(scene)
+    assert outcome.final
+    assert (outcome.final.text, outcome.final.note) == ("", scene.say("reply.only_thought"))
+    assert [button.action.verb for button in outcome.final.buttons] == ["retry"], "there is nothing to continue"
+    assert outcome.failed
+    assert exchange(outcome) == []
 
 
 def test_a_cut_off_answer_keeps_what_was_shown_with_a_sentence_and_retry_below_it() -> None:
@@ -133,6 +154,33 @@ def test_a_cut_off_answer_keeps_what_was_shown_with_a_sentence_and_retry_below_i
     assert [(button.action.verb, button.action.target) for button in outcome.final.buttons] == [("retry", 1)]
     assert outcome.failed
     assert exchange(outcome) == [("user", "Hello?"), ("assistant", "Once upon")]
+
+
+def test_where_another_model_is_to_be_asked_instead_the_retry_button_names_it() -> None:
+    cut = CutOff("reset by peer", provider="openai")
+    cut.next_model = "qwen"
+    outcome = answered(Scene(["Once upon", cut]))
+    assert outcome.final
+    assert outcome.final.text == "Once upon"
+    assert [button.action for button in outcome.final.buttons] == [Action("retry", 1, model_id("qwen"))]
+    assert "qwen" in outcome.final.buttons[0].label
+
+
+async def test_a_turn_that_names_a_model_is_answered_by_it_and_by_the_conversations_where_it_is_gone() -> None:
+    models = {name: ModelSettings(provider="fake", model=name) for name in ("smart", "quick")}
+    for name, asked in (("quick", "quick"), ("removed since", "smart"), ("", "smart")):
+        scene = Scene(models=models)
+        turn = await scene.receive(said("Hello?"))
+        outcome = await attempt(replace(turn, model=name), scene.services)
+        assert outcome.settled
+        await outcome.settled()
+        assert [request.model for request in scene.provider.requests] == [asked]
+
+
+def test_the_provider_is_told_how_many_requests_may_be_made_for_the_answer() -> None:
+    scene = Scene(limits=LimitsSettings(attempts_per_turn=7))
+    answered(scene)
+    assert scene.provider.requests[0].attempts == 7
 
 
 @pytest.mark.parametrize(

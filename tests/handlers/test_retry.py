@@ -1,5 +1,8 @@
 """The Retry button: a failed turn of the conversation begins anew, for its asker or an admin; nothing else does."""
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from chat.buttons import Action
@@ -7,6 +10,7 @@ from chat.incoming import Address, Incoming, Left, Pressed, Sender
 from chat.messages import Message
 from chat.replies import Final, ReplyState
 from handlers import attempt
+from handlers.model import model_id
 from handlers.services import Outcome
 from storage.base import TurnState
 from tests.handlers.scene import ADMIN, ANNA, EVE, GROUP, PRIVATE, TOPIC, Scene, invoked, pressed, said
@@ -74,6 +78,63 @@ async def test_a_second_press_finds_the_turn_begun() -> None:
     assert await attempt(again, scene.services) == Outcome()
 
 
+@pytest.mark.parametrize(("model", "wanted"), [("smart", "smart"), ("removed since", "")])
+async def test_a_button_that_names_another_model_has_that_one_answer_if_it_is_there_still(
+    model: str, wanted: str
+) -> None:
+    outcome, scene = await retried(pressed(Action("retry", 1, model_id(model)), GROUP))
+    assert outcome.again
+    assert outcome.again.model == scene.store.turns[1].model == wanted
+
+
 async def test_the_retry_button_under_a_failed_command_works() -> None:
     outcome, _ = await retried(pressed(Action("retry", 1), GROUP), asked=invoked("help", GROUP))
     assert outcome.again
+
+
+BY_TOKEN = replace(GROUP, message="500", token="old", token_expires_at=1.0, branch="500", within=("guild:7",))
+PRESS = replace(GROUP, message="m2", token="new", token_expires_at=time.time() + 900, answered=True)
+
+
+async def test_another_answer_to_a_command_is_a_message_of_its_own_below_the_one_that_is_there() -> None:
+    """The command's token is for its first answer; what is in the same conversation stays so."""
+    scene = Scene()
+    await scene.handled(said("Hello?", BY_TOKEN))
+    await scene.store.finish(1, ["m1", "m2"])
+    again = (await scene.handled(invoked("retry", replace(PRESS, branch="500")))).again
+    assert again
+    assert again.incoming.address == replace(BY_TOKEN, message="m2", token="", token_expires_at=0.0)
+
+
+async def test_where_only_a_token_leads_another_answer_goes_by_the_one_of_what_asks_for_it() -> None:
+    scene = Scene()
+    scene.chat(GROUP).closes_at = time.time() + 3600
+    await scene.handled(said("Hello?", BY_TOKEN))
+    await scene.store.finish(1, ["m1"])
+    again = (await scene.handled(invoked("retry", replace(PRESS, message="501", branch="500")))).again
+    assert again
+    newer = replace(BY_TOKEN, token="new", token_expires_at=PRESS.token_expires_at, answered=True)
+    assert again.incoming.address == replace(newer, message="501")
+
+
+@pytest.mark.parametrize(("parts", "kept"), [(["m2"], ("m2",)), (["m1", "m2"], ())])
+async def test_the_retry_button_has_a_token_of_its_own_where_nothing_else_leads_there(
+    parts: list[str], kept: tuple[str, ...]
+) -> None:
+    """It reaches the message with the button, and no other one."""
+    scene = Scene()
+    scene.chat(GROUP).closes_at = time.time() + 3600
+    await scene.receive(said("Hello?", BY_TOKEN))
+    await scene.store.finish(1, parts, dead=True)
+    again = (await scene.handled(pressed(Action("retry", 1), PRESS))).again
+    assert again
+    newer = replace(BY_TOKEN, token="new", token_expires_at=PRESS.token_expires_at, answered=True)
+    assert again.incoming.address == replace(newer, message="m2")
+    assert again.reply.parts == kept
+
+
+async def test_the_retry_button_of_any_other_place_changes_no_address() -> None:
+    for asked, press in ((said("Hello?", BY_TOKEN), PRESS), (said("Hello?", GROUP), GROUP)):
+        outcome, _ = await retried(pressed(Action("retry", 1), press), asked)
+        assert outcome.again
+        assert outcome.again.incoming == asked

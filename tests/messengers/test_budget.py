@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from chat.incoming import Address
-from messengers.budget import Bucket, Budgets, Priority, Rate
+from messengers.buckets import AtMost, Bucket, Priority, Rate
+from messengers.budget import Budgets
 from tests.virtual_time import run_virtual
 
 PRIVATE = Rate(burst=4, per_second=1)
@@ -128,5 +129,140 @@ def test_a_place_written_to_just_before_a_restart_starts_with_one_permit() -> No
         budgets.written_before(["telegram:7"])
         assert await times(budgets.of(Address("telegram", "7")).bucket, Priority.FINAL, 2) == [0, 1]
         assert await times(budgets.of(Address("telegram", "8")).bucket, Priority.FINAL, 2) == [0, 0]
+
+    run_virtual(work())
+
+
+def test_what_the_messenger_counts_holds_until_its_time_is_over_and_again_after_that() -> None:
+    async def work() -> None:
+        bucket = Bucket(Rate(burst=10, per_second=100, reserve=0))
+        bucket.learn("edit", limit=5, left=3, seconds=4)
+        assert await times(bucket, Priority.FINAL, 9) == [0, 0, 0, 4, 4, 4, 4, 4, 8]
+
+    run_virtual(work())
+
+
+def test_what_is_told_sets_right_what_was_counted_here() -> None:
+    async def work() -> None:
+        bucket = Bucket(Rate(burst=10, per_second=100, reserve=0))
+        bucket.learn("edit", limit=5, left=1, seconds=4)
+        assert await times(bucket, Priority.FINAL, 1) == [0]
+        bucket.learn("edit", limit=5, left=2, seconds=3)
+        assert await times(bucket, Priority.FINAL, 3) == [0, 0, 3]
+
+    run_virtual(work())
+
+
+def test_each_bucket_of_the_messengers_is_kept_to_and_one_permit_of_it_is_for_finals() -> None:
+    async def work() -> None:
+        bucket = Bucket(Rate(burst=10, per_second=100, reserve=1))
+        bucket.learn("edit", limit=5, left=4, seconds=5)
+        bucket.learn("create", limit=5, left=2, seconds=3)
+        assert await times(bucket, Priority.INTERIM, 2) == [0, 3]
+        assert await times(bucket, Priority.FINAL, 1) == [0]
+
+    run_virtual(work())
+
+
+def test_the_pace_follows_what_the_messenger_tells() -> None:
+    async def work() -> None:
+        bucket = Bucket(Rate(burst=1, per_second=1, reserve=0))
+        bucket.learn("edit", limit=100, left=99, seconds=50)
+        assert await times(bucket, Priority.FINAL, 4) == [0, 0.5, 1, 1.5]
+
+    run_virtual(work())
+
+
+def test_somebody_who_waits_is_let_through_as_soon_as_more_is_allowed() -> None:
+    async def work() -> None:
+        bucket = Bucket(Rate(burst=4, per_second=1, reserve=0))
+        bucket.learn("edit", limit=5, left=0, seconds=100)
+        waiting = asyncio.create_task(times(bucket, Priority.FINAL, 1))
+        await asyncio.sleep(2)
+        bucket.learn("edit", limit=5, left=5, seconds=100)
+        assert await waiting == [2]
+
+    run_virtual(work())
+
+
+def test_a_flood_of_the_bot_token_stops_all_places() -> None:
+    async def work() -> None:
+        budgets = Budgets(lambda _: PRIVATE, Rate(burst=30, per_second=30, reserve=0))
+        places = [budgets.of(Address("discord", place)) for place in "12"]
+        assert budgets.at("discord:1") is places[0]
+        assert budgets.at("discord:3") is None
+        budgets.slow_down(5)
+        began = now()
+        await asyncio.gather(*(place.permit(Priority.FINAL) for place in places))
+        assert now() - began >= 5
+
+    run_virtual(work())
+
+
+GROUP = Rate(burst=4, per_second=1, at_most=AtMost(10, 60, reserve=3))
+
+
+def test_never_more_than_so_many_in_any_minute_and_some_of_them_only_for_first_and_final_texts() -> None:
+    async def work() -> None:
+        bucket = Bucket(GROUP)
+        interim = await times(bucket, Priority.INTERIM, 8)
+        assert interim == [0, 0, 0, 1, 2, 3, 4, 60], "seven in the first minute"
+        assert await times(bucket, Priority.FINAL, 3) == [0, 0, 0]
+
+    run_virtual(work())
+
+
+def test_a_window_is_any_minute_and_not_one_that_begins_when_the_last_has_ended() -> None:
+    async def work() -> None:
+        bucket = Bucket(Rate(burst=100, per_second=100, at_most=AtMost(3, 60)))
+        await bucket.take(Priority.FINAL)
+        await asyncio.sleep(50)
+        assert await times(bucket, Priority.FINAL, 4) == [0, 0, 10, 60]
+
+    run_virtual(work())
+
+
+def test_a_permit_that_is_given_back_counts_in_no_window() -> None:
+    async def work() -> None:
+        bucket = Bucket(Rate(burst=100, per_second=100, at_most=AtMost(2, 60)))
+        for _ in range(5):
+            await bucket.take(Priority.FINAL)
+            bucket.give_back()
+        assert await times(bucket, Priority.FINAL, 3) == [0, 0, 60]
+
+    run_virtual(work())
+
+
+def test_the_pace_is_quick_while_there_are_many_permits_and_that_of_the_rate_in_the_end() -> None:
+    async def work() -> None:
+        bucket, paces = Bucket(PRIVATE), []
+        for _ in range(4):
+            await bucket.take(Priority.FIRST)
+            paces.append(bucket.pace)
+        assert paces == sorted(paces)
+        assert paces[0] == pytest.approx(0.5)
+        assert paces[-1] == 1
+
+    run_virtual(work())
+
+
+def test_where_several_limits_count_the_slowest_sets_the_pace() -> None:
+    async def work() -> None:
+        assert Bucket(GROUP).pace == pytest.approx(6 / (1 + 7 / 2))
+
+    run_virtual(work())
+
+
+@pytest.mark.parametrize(("edits_count", "seconds"), [(True, 4), (False, 0)])
+def test_edits_count_for_the_token_only_where_that_is_so(edits_count: bool, seconds: float) -> None:
+    async def work() -> None:
+        budgets = Budgets(lambda _: Rate(9, 9, 0), Rate(burst=1, per_second=1, reserve=0), edits_count=edits_count)
+        budget = budgets.of(Address("telegram", "1"))
+        began = now()
+        await budget.permit(Priority.FIRST, new=True)
+        for _ in range(4):
+            await budget.permit(Priority.INTERIM, new=False)
+        assert now() - began == pytest.approx(seconds, abs=0.01)
+        assert sum(budgets.tally.calls.values()) == 5
 
     run_virtual(work())

@@ -11,7 +11,8 @@ from chat.errors import CutOff, Overloaded
 from chat.events import Completed, ReasoningDelta, Replaced
 from chat.replies import ReplyState
 from messengers.base import MessageGone, PlaceGone, SlowDown, Unsure
-from messengers.budget import Rate
+from messengers.buckets import UNLIMITED, Bucket, Priority, Rate
+from messengers.budget import PlaceBudget, Tally
 from messengers.live_reply import MAX_CHARACTERS, LiveReply, Shown
 from tests.fakes import FakeChat, FakeStream, Step, words
 from tests.virtual_time import run_virtual
@@ -246,6 +247,21 @@ def test_a_status_is_shown_where_text_takes_a_while_and_the_text_takes_its_place
         (10, "text"),
     ]
     assert shown.state.text == "text"
+
+
+def test_a_sentence_in_the_place_of_another_one_takes_no_permit_from_texts() -> None:
+    """A long line moves all the time, and each step of everybody in it would go before the answers that stream."""
+
+    async def tell(reply: Reply) -> None:
+        for place in ("3", "2", "1"):
+            reply.live.tell(f"position {place}")
+            await asyncio.sleep(5)
+
+    chat, tally = FakeChat(), Tally()
+    chat.budget = PlaceBudget(PRIVATE, Bucket(UNLIMITED), tally)
+    play(chat, [20.0, "text", 20.0, Completed()], then=tell)
+    assert [call.text for call in chat.made("edit")] == ["position 2", "position 1", "text"]
+    assert (tally.calls[Priority.FIRST], tally.calls[Priority.INTERIM]) == (2, 2), "the first sentence, the first text"
 
 
 def test_a_status_that_is_over_soon_is_not_shown() -> None:

@@ -212,13 +212,15 @@ def test_a_text_that_shows_nothing_is_no_message(source: str) -> None:
     assert pages(Layout(FakeChat()), source, final=True) == []
 
 
-def test_where_an_answer_may_have_only_so_many_messages_the_rest_goes_as_a_file() -> None:
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_where_an_answer_may_have_only_so_many_messages_the_rest_goes_as_a_file(idempotent: bool) -> None:
     chat = FakeChat(limit=100)
+    chat.sends_are_idempotent = idempotent
     chat.most_messages = 3
     source = "\n\n".join(f"{number} " + "word " * 12 for number in range(10))
     layout = Layout(chat)
     assert len(layout.pages(source, final=False)) == 2, "the last message is kept for it"
-    run_virtual(bring(Screen(chat, key="7.0"), layout.pages(source, final=True)))
+    run_virtual(bring(Screen(chat, key="7.0"), layout.pages(source, final=True), final=True))
     assert len(chat.messages) == 3
     assert chat.text.split() == source.split()
     assert [message.nonce for message in chat.messages.values()] == ["7.0.0", "7.0.1", "7.0.2"]

@@ -11,7 +11,8 @@ from typing import Any, Self, TypeVar
 from chat.replies import Final, ReplyState
 from storage import codec, sql
 from storage.base import StorageError, Turn, TurnState
-from storage.sqlite import MIGRATIONS, SqliteStore, commit, migrate
+from storage.sqlite import SqliteStore, commit
+from storage.sqlite_file import MIGRATIONS, migrate
 
 T = TypeVar("T")
 
@@ -62,7 +63,11 @@ class MemoryStore(SqliteStore):
 
     async def __aexit__(self, *exc: object) -> None: ...
 
-    async def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def compact(self) -> None:
+        self.calls.append("compact")
+
+    async def _call(self, work: Callable[[sqlite3.Connection], T], *, alone: bool = False) -> T:
+        assert not alone
         await asyncio.sleep(0.001)
         call = _method_of(work)
         self.calls.append(call)

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +12,7 @@ from chat.buttons import Action, Button
 from chat.incoming import Address
 from chat.replies import Final, ReplyState
 from messengers.base import MessageGone, Page, PlaceGone, Refused, SlowDown, Unsure
-from messengers.budget import Rate
+from messengers.buckets import Rate
 from operations.outbox import Letter, Outbox, source
 from operations.tasks import Tasks
 from tests.fakes import FakeChat, FakeMessage
@@ -33,7 +35,7 @@ class Post:
         self.outbox = Outbox(self.chat, self.store, tasks)
 
     def chat(self, address: Address = PRIVATE) -> FakeChat:
-        return self.chats.setdefault(address.budget, FakeChat(rate=SLOW, limit=100))
+        return self.chats.setdefault(address.token or address.budget, FakeChat(rate=SLOW, limit=100))
 
     def show(self, *texts: str, address: Address = PRIVATE) -> tuple[str, ...]:
         """Messages that are there already."""
@@ -153,6 +155,7 @@ def test_what_is_refused_as_plain_text_too_is_given_up_and_logged(caplog: pytest
         await post.settle()
         assert (post.state(turn), post.state(after)) == ("dead", "done"), "it holds up nobody else"
         assert post.store.turns[turn].reply.parts == ("m1",), "what was sent is known"
+        assert post.store.turns[turn].reason == "not_sent: can't be"
         assert post.chat().made("send")[-1].text == "next"
 
     with caplog.at_level(logging.ERROR):
@@ -327,6 +330,52 @@ def test_a_send_that_is_answered_with_message_gone_is_not_repeated_without_a_pau
         assert len(post.chat().calls) <= 10
 
     play(work)
+
+
+def test_a_send_in_the_place_of_what_was_deleted_is_given_up_at_once_and_holds_up_nobody() -> None:
+    async def work(post: Post) -> None:
+        post.chat().failures.append(MessageGone("10008"))
+        turn = await post.put(Final("text"))
+        await post.put(Final("next"))
+        begun = seconds()
+        await post.settle()
+        assert (post.state(turn), post.chat().text) == ("done", "next")
+        assert seconds() - begun < 1
+
+    play(work)
+
+
+def test_what_is_said_by_a_token_waits_for_nothing_that_waits_for_its_place() -> None:
+    async def work(post: Post) -> None:
+        good, over = by_token("t"), by_token("u", seconds=-1)
+        post.chat(GROUP).failures.append(SlowDown(40))
+        await post.put(Final("in the channel"), GROUP)
+        await asyncio.sleep(0.5)
+        await post.put(Final("for one alone"), good)
+        await post.put(Final("too late for the token"), over)
+        assert (post.outbox.waiting(GROUP), post.outbox.waiting(good), post.outbox.size) == (2, 1, 3)
+        await post.outbox.delivered(GROUP)
+        at = {text: chat.made("send")[0].at - 1000 for chat in post.chats.values() if (text := chat.text)}
+        assert at["for one alone"] < 2
+        assert 40 < at["in the channel"] < at["too late for the token"]
+        assert post.outbox.size == 0, "what is on its way by a token counts too"
+
+    play(work)
+
+
+def test_waiting_for_a_token_is_waiting_for_what_is_said_by_it_in_other_conversations_too() -> None:
+    async def work(post: Post) -> None:
+        address = by_token("t")
+        post.chat(address).failures.append(SlowDown(5))
+        await post.put(Final("done"), address)
+        await post.outbox.delivered(replace(address, branch="7"))
+        assert post.chat(address).text == "done"
+
+    play(work)
+
+
+def by_token(token: str, seconds: float = 900) -> Address:
+    return replace(GROUP, token=token, token_expires_at=time.time() + seconds)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from chat.replies import Final, ReplyState
 from handlers.access import AccessSettings
 from handlers.settings import LimitsSettings, ModelSettings
 from messengers.base import Page, PlaceGone, Unsure
+from operations.counting import Began, Concluded, Delivered, Event, Took
 from storage.base import Choices
 from storage.sqlite import SqliteStore
 from tests.fakes import Step, words
@@ -637,3 +639,81 @@ def test_what_the_messenger_tells_of_before_goes_before_what_is_stored() -> None
 
     asked = play(Desk(), work).provider.requests[1].messages
     assert [message.text for message in asked] == ["in the chain", "indeed", "now"]
+
+
+# What other programs make new again
+
+
+def test_what_is_made_new_again_elsewhere_is_answered_into_the_same_messages() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("hello"))
+        await desk.settle()
+        assert desk.states() == ["dead"]
+        assert desk.store.turns[1].reason == "bad_key: 401"
+        await desk.store.reopen(1)
+        await desk.reception.take_up({"telegram"})
+
+    desk = play(Desk([BadKey("401")], words("Good morning")), work)
+    assert (desk.states(), desk.sent()) == (["done"], ["Good morning"])
+
+
+def test_what_is_being_handled_or_waits_is_not_taken_up_a_second_time() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("one"), said("two"), said("three"), invoked("help"))
+        for _ in range(200):
+            await desk.reception.take_up({"telegram"})
+            await asyncio.sleep(0.01)
+
+    desk = play(Desk(words("a b c", 0.1), words("d e f", 0.1)), work)
+    assert desk.provider.questions == ["one", "two", "three"]
+    assert len(desk.sent()) == 4
+
+
+def test_a_retry_and_another_programs_change_at_the_same_time_answer_once() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("hello"))
+        await desk.settle()
+        await desk.hand_in(pressed(Action("retry", 1)))
+        for _ in range(50):
+            await desk.reception.take_up({"telegram"})
+
+    desk = play(Desk([BadKey("401")]), work)
+    assert desk.provider.questions == ["hello", "hello"]
+
+
+def test_what_belongs_to_a_messenger_that_is_off_is_not_taken_up() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.keep(said("hello", Address("discord", "5")))
+        await desk.reception.take_up({"telegram"})
+
+    assert play(Desk(), work).states() == ["new"]
+
+
+def test_what_is_handled_is_known_with_its_age_and_nothing_else_is() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("one"), said("two"))
+        await asyncio.sleep(1)
+        (turn,) = desk.reception.running_for()
+        assert turn == 1
+        assert 0.9 < desk.reception.running_for()[1] < 1.1
+        await desk.settle()
+        assert desk.reception.running_for() == {}
+
+    play(Desk(words(STORY, 0.1)), work)
+
+
+def test_what_happens_is_told_to_whoever_counts() -> None:
+    events: list[Event] = []
+
+    async def work(desk: Desk) -> None:
+        desk.reception._note = desk.outbox._note = events.append
+        await desk.hand_in(said("one"), said("one"))
+        await desk.settle()
+        await desk.hand_in(said("two"))
+
+    play(Desk(words("fine"), [BadKey("401")]), work)
+    kinds = [replace(event, seconds=0.0) if isinstance(event, Began | Delivered) else event for event in events]
+    once = [Began("telegram", 0.0), Concluded("telegram", "answered"), Delivered("telegram", 0.0, False)]
+    failing = [Began("telegram", 0.0), Concluded("telegram", "failed"), Delivered("telegram", 0.0, False)]
+    taken = [Took("telegram", repeat=False), Took("telegram", repeat=True), Took("telegram", repeat=False)]
+    assert Counter(kinds) == Counter([*taken, *once, *failing])

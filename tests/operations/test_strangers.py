@@ -120,3 +120,22 @@ def test_whoever_filled_in_a_form_is_always_told_for_it_waits_for_an_answer() ->
     doormen = Strangers()
     form = replace(GROUP, token="t", token_expires_at=1.0)
     assert [doormen.owes(invoked("model", form)) for _ in range(3)] == [True] * 3
+
+
+def test_somebody_who_is_blocked_and_used_a_command_gets_an_end_to_the_waiting_and_no_word_of_why() -> None:
+    access = AccessSettings(admins=("telegram:9",), block=(f"telegram:{ANNA.id}",))
+    form = replace(GROUP, token="t", token_expires_at=1.0)
+
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(invoked("help", form), said("hello", GROUP), said("hello"), pressed(Action("stop", 1), form))
+
+    desk = play(Desk(access=access), work)
+    assert desk.sent(GROUP) == ["🚫"]
+    assert desk.sent(PRIVATE) == []
+
+
+def test_a_crowd_of_blocked_ones_uses_up_nothing() -> None:
+    doormen = Strangers()
+    form = invoked("help", replace(GROUP, token="t", token_expires_at=1.0))
+    assert [doormen.owes(form, blocked=True) for _ in range(MOST_AT_ONCE + 5)].count(True) == MOST_AT_ONCE
+    assert doormen.owes(form), "who isn't blocked is told all the same"

@@ -8,7 +8,7 @@ import pytest
 from chat.errors import ProviderError
 from chat.events import Completed, ReasoningDelta, Replaced, ReplyEvent, TextDelta
 from chat.messages import Message
-from providers.base import JsonValue, Provider, ReplyRequest, Status
+from providers.base import THINKING, JsonValue, Provider, ReplyRequest, Status
 from providers.openai import OpenAI, OpenAISettings
 from tests.servers.model import Answer, ModelServer
 
@@ -20,7 +20,7 @@ def asking(text: str = "How are you?", **parameters: JsonValue) -> ReplyRequest:
 
 
 def no_status(status: Status) -> None:
-    raise AssertionError(f"unexpected status: {status}")
+    assert status.key == THINKING, f"unexpected status: {status}"
 
 
 async def all_events(provider: Provider, request: ReplyRequest | None = None) -> list[ReplyEvent]:

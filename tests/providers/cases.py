@@ -8,17 +8,22 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, Literal, Protocol
 
 import pytest
 
 from chat.errors import Overloaded, ProviderError
+from providers.anthropic import Anthropic, AnthropicSettings
+from providers.any_llm import AnyLlm, AnyLlmSettings
 from providers.base import Provider
 from providers.huggingface import HuggingFace, HuggingFaceSettings
 from providers.offline import Offline, OfflineSettings
+from providers.wrappers import Candidate, Circuit, Fallback, Limited, Observed, Retrying
 from tests.providers.asking import KEY, openai_at
 from tests.providers.chat_uis import chat_ui_at
 from tests.providers.gradios import GRADIO_CANNOT, make_gradio
+from tests.servers.anthropic import AnthropicServer
 from tests.servers.chat_ui import ChatUiServer
 from tests.servers.gradio import GradioServer
 from tests.servers.huggingface import HuggingFaceServer
@@ -38,6 +43,7 @@ Ability = Literal[
     "any text in any pieces",
     "halves of emoji",
     "a key",
+    "a proxy of its own",
     "a listing that fails",
     "pictures",
 ]
@@ -85,6 +91,18 @@ def make_openai(server: StandIn, **settings: object) -> Provider:
     return openai_at(server, **settings)
 
 
+def make_anthropic(server: StandIn, **settings: object) -> Provider:
+    given = {"base_url": server.url, "api_key": KEY, **settings}
+    return Anthropic("local", AnthropicSettings.model_validate(given))
+
+
+def make_wrapped(server: StandIn, **settings: object) -> Provider:
+    """In all its wrappers, as bot.py asks it."""
+    limited = Limited(make_openai(server, **settings), 8)
+    observed = Observed(Circuit(Retrying(limited)), "local", "main", lambda _: None)
+    return Fallback([Candidate("main", observed)])
+
+
 def make_offline(server: StandIn, **settings: object) -> Provider:
     """It has no server: the pace is the one thing that it takes of an answer."""
     return Offline("demo", OfflineSettings(words_per_second=server.default.words_per_second or 1e6))
@@ -109,6 +127,11 @@ def make_chat_ui(server: StandIn, **settings: Any) -> Provider:
     return chat_ui_at(server, **settings)
 
 
+def make_any_llm(server: StandIn, **settings: object) -> Provider:
+    given = {"provider": "openai", "base_url": server.url, "api_key": KEY, **settings}
+    return AnyLlm("local", AnyLlmSettings.model_validate(given))
+
+
 _NOBODY = "it talks to nobody"
 _OFFLINE: Mapping[Ability, str] = {
     "a server": _NOBODY,
@@ -118,6 +141,8 @@ _OFFLINE: Mapping[Ability, str] = {
 # By the provider's `type` in the config; a second word tells apart what one type speaks.
 CASES: Mapping[str, Case] = {
     "openai": Case(make_openai),
+    "openai wrapped": Case(make_wrapped),
+    "anthropic": Case(make_anthropic, AnthropicServer),
     "offline": Case(make_offline, cannot=_OFFLINE),
     "huggingface chat": Case(make_huggingface_chat, HuggingFaceServer),
     "huggingface tgi": Case(
@@ -136,3 +161,14 @@ CASES: Mapping[str, Case] = {
     "gradio pairs": Case(make_gradio, partial(GradioServer, "pairs"), cannot=GRADIO_CANNOT),
     "gradio parts": Case(make_gradio, partial(GradioServer, "parts"), cannot=GRADIO_CANNOT),
 }
+
+# Those that need a package which the tests' own environment doesn't have, by that package: they are held to the
+# contract where it is installed, which tests/real/test_any_llm.py sees to.
+OPTIONAL: Mapping[str, str] = {"any_llm": "any_llm"}
+_ANY_LLM: Mapping[Ability, str] = {
+    "a page of HTML": "its package takes it for an answer without an end",
+    "a huge event": "its package reads lines of any length",
+    "a proxy of its own": "it takes the environment's",
+}
+if find_spec(OPTIONAL["any_llm"]):
+    CASES = {**CASES, "any_llm": Case(make_any_llm, cannot=_ANY_LLM)}

@@ -8,6 +8,7 @@ import pytest
 from chat.errors import CutOff, RateLimited
 from chat.events import Completed, ReasoningDelta, Replaced, ReplyEvent, TextDelta
 from providers.answers import opened
+from providers.base import THINKING, Status
 
 
 class Source:
@@ -44,6 +45,34 @@ async def test_entering_returns_with_the_first_answer_event_and_reads_no_further
     async with asyncio.timeout(5), opened(source()) as answer:
         assert source.given == 4
         assert await anext(aiter(answer)) == first
+
+
+async def test_thinking_before_the_answer_is_told_once_and_comes_out_with_it() -> None:
+    told: list[Status] = []
+    source = Source(ReasoningDelta("hm, "), Replaced(""), ReasoningDelta("yes"), TextDelta("Yes"), None)
+    async with asyncio.timeout(5), opened(source(), told.append) as answer:
+        assert source.given == 4
+        events = aiter(answer)
+        assert [await anext(events) for _ in range(3)] == [
+            ReasoningDelta("hm, "),
+            ReasoningDelta("yes"),
+            TextDelta("Yes"),
+        ]
+    assert told == [Status(THINKING)]
+
+
+@pytest.mark.parametrize("failure", [CutOff(), None], ids=["raised", "ended"])
+async def test_a_model_that_breaks_off_while_it_thinks_has_not_begun_and_may_be_asked_again(
+    failure: CutOff | None,
+) -> None:
+    source = Source(ReasoningDelta("hm"), *[failure] * bool(failure))
+    with pytest.raises(CutOff):
+        await opened(source(), lambda _: None).__aenter__()
+
+
+async def test_an_answer_of_thinking_alone_ends_as_it_is() -> None:
+    async with opened(Source(ReasoningDelta("hm"), Completed("length"))(), lambda _: None) as answer:
+        assert [event async for event in answer] == [ReasoningDelta("hm"), Completed("length")]
 
 
 async def test_a_failure_before_the_first_answer_event_is_raised_by_entering() -> None:

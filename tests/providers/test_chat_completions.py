@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chat import errors
 from chat.events import Completed, ReasoningDelta, ReplyEvent, TextDelta, Usage
@@ -173,6 +175,29 @@ def test_text_and_reasoning_are_read_in_every_form() -> None:
     ) == [ReasoningDelta("a"), TextDelta("b"), ReasoningDelta("hm"), TextDelta("c"), TextDelta("no")]
 
 
+def test_openrouters_reasoning_is_read_once_in_either_form() -> None:
+    details: JsonValue = [
+        {"type": "reasoning.text", "text": "a"}, {"type": "reasoning.summary", "summary": "b"},
+        {"type": "reasoning.encrypted", "data": "x"}, "?",
+    ]  # fmt: skip
+    assert read(chunk({"reasoning": "ab", "reasoning_details": details}), chunk({"reasoning_details": details})) == [
+        ReasoningDelta("ab"), ReasoningDelta("ab")
+    ]  # fmt: skip
+
+
+def test_a_picture_with_an_address_is_a_link_and_another_one_leaves_a_sign() -> None:
+    def picture(url: JsonValue) -> JsonValue:
+        return {"type": "image_url", "image_url": {"url": url}}
+
+    reader = AnswerReader()
+    urls = ("https://example.org/a_b.png", "data:image/png;base64,AA==", "javascript:alert(1)", "https://x/ )y")
+    events = list(reader.read(chunk({"content": "Here:", "images": [picture(url) for url in urls]})))
+    events += reader.read(chunk({"content": [picture("https://example.org/c.png"), picture(None)]}))
+    assert text_of(events).split() == ["Here:", "[🖼](https://example.org/a_b.png)", *["🖼"] * 3,
+                                       "[🖼](https://example.org/c.png)"]  # fmt: skip
+    assert reader.pictures == 3
+
+
 @pytest.mark.parametrize(
     ("said", "reason"),
     [("stop", "done"), ("tool_calls", "done"), ("eos", "done"), ("length", "length"), ("content_filter", "filtered")],
@@ -205,6 +230,25 @@ def test_usage_may_come_in_any_chunk_and_without_numbers() -> None:
 async def test_an_error_in_the_stream_is_raised_in_every_form(body: bytes) -> None:
     with pytest.raises(errors.RateLimited):
         await decoded(body)
+
+
+@given(
+    deltas=st.lists(
+        st.fixed_dictionaries({}, optional={
+            "role": st.just("assistant"),
+            "content": st.none() | st.sampled_from(["", "<think>", "</think>", " ", "a", "b\n"]) | st.just([]),
+            "reasoning": st.sampled_from(["", "hm"]),
+        }),
+        max_size=6,
+    ),
+    reasons=st.lists(st.sampled_from([None, None, "", "stop", "length"]), min_size=6, max_size=6),
+)  # fmt: skip
+def test_text_alone_is_read_as_it_is_in_company(deltas: list[dict[str, JsonValue]], reasons: list[JsonValue]) -> None:
+    """Most chunks hold nothing else, and are read by a short cut; an empty `refusal` must make no difference."""
+    told = list(zip(deltas, reasons, strict=False))
+    alone = [chunk(delta, finish_reason=reason) for delta, reason in told]
+    in_company = [chunk({**delta, "refusal": None}, finish_reason=reason) for delta, reason in told]
+    assert read(*alone) == read(*in_company)
 
 
 @pytest.mark.parametrize("garbled", [b"data: 5\n\n", b"data: <html>\n\n", b"data: [1]\n\n", b"data: {\n\n"])

@@ -62,7 +62,7 @@ async def text_from(case: Case, server: StandIn, answer: Answer, **settings: obj
         (403, errors.BadKey),
         (404, errors.ModelNotFound),
         (410, errors.ModelNotFound),
-        (413, errors.ContextTooLong),
+        (413, errors.BodyTooLarge),
         (422, errors.RequestRefused),
         (424, errors.Overloaded),
         (429, errors.RateLimited),
@@ -243,6 +243,7 @@ async def test_an_event_of_absurd_length_is_garbled(case: Case, server: StandIn)
 
 @pytest.mark.parametrize("kind", [HttpProxy, SocksProxy])
 async def test_every_request_goes_through_the_proxy_that_is_set(case: Case, server: StandIn, kind: type[Proxy]) -> None:
+    case.needs("a proxy of its own")
     async with kind() as proxy:
         assert await text_from(case, server, Answer(text="by proxy"), proxy=proxy.url) == "by proxy"
         through = len(proxy.targets)

@@ -29,7 +29,8 @@ def openai_error(message: str, code: str | int | None = None, kind: str = "inval
     [
         (302, errors.RequestRefused), (400, errors.RequestRefused), (401, errors.BadKey), (402, errors.NoCredit),
         (403, errors.BadKey), (404, errors.ModelNotFound), (405, errors.RequestRefused), (408, errors.TimedOut),
-        (410, errors.ModelNotFound), (422, errors.RequestRefused), (424, errors.Overloaded), (429, errors.RateLimited),
+        (410, errors.ModelNotFound), (413, errors.BodyTooLarge), (422, errors.RequestRefused), (424, errors.Overloaded),
+        (429, errors.RateLimited),
         (500, errors.Overloaded), (502, errors.Overloaded), (503, errors.Overloaded), (529, errors.Overloaded),
     ],
 )  # fmt: skip
@@ -53,11 +54,25 @@ def test_a_status_speaks_for_itself_where_the_body_says_nothing(status: int, kin
         (500, '{"error":"the input length exceeds the context length"}'),
         (400, openai_error("Please reduce the length of the messages or completion.", "string_too_long")),
         (400, openai_error("Too many tokens: 9000")),
-        (413, ""),
     ],
 )  # fmt: skip
 def test_a_conversation_that_does_not_fit_is_told_as_too_long(status: int, body: str) -> None:
     assert type(from_status(status, {}, body.encode(), NOW)) is errors.ContextTooLong
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "messages.0.content.0.image.source.base64: image exceeds 5 MB maximum: 6275800 bytes > 5242880 bytes",
+        "messages.0.content.0.image.source.base64.data: At least one of the image dimensions exceed max allowed size",
+        "The image data you provided is too large.",
+    ],
+)
+def test_a_picture_that_is_too_large_is_told_as_that_and_not_as_a_question_to_be_put_in_other_words(
+    message: str,
+) -> None:
+    body = json.dumps({"type": "error", "error": {"type": "invalid_request_error", "message": message}})
+    assert type(from_status(400, {}, body.encode(), NOW)) is errors.PicturesTooLarge
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,8 @@ async def test_an_endpoint_that_answers_at_its_root_and_not_in_a_stream_is_read(
 async def test_a_loading_model_is_told_with_its_seconds_and_asked_again_after_them(server: HuggingFaceServer) -> None:
     server.script(Answer(status=503, body=LOADING.replace("20.4", "0.6")))
     told: list[Status] = []
-    retrying = Retrying(huggingface_at(server, api="tgi"), 2)
-    async with retrying as provider, provider.stream_reply(asking(), told.append) as events:
+    retrying, twice = Retrying(huggingface_at(server, api="tgi")), replace(asking(), attempts=2)
+    async with retrying as provider, provider.stream_reply(twice, told.append) as events:
         assert text_of([event async for event in events]) == "Hello there"
     assert told[0] == Status("status.loading", {"seconds": "1"})
     assert len(server.requests) == 2

@@ -7,7 +7,15 @@ import pytest
 from chat import errors
 from chat.messages import Image
 from providers.base import ImageRequest, JsonValue
-from providers.wire.images import checked, read_answer, request_body, without_format
+from providers.wire.images import (
+    chat_body,
+    checked,
+    plainer,
+    read_answer,
+    read_chat_answer,
+    request_body,
+    without_format,
+)
 from tests.servers.model_images import tiny_png
 
 PNG = tiny_png()
@@ -15,9 +23,28 @@ ENCODED = base64.b64encode(PNG).decode()
 
 
 def test_one_picture_is_asked_for_in_base64_and_in_the_size_that_is_wanted() -> None:
-    assert request_body(ImageRequest("dall-e-3", "a cat", 512, 800)) == {
-        "model": "dall-e-3", "prompt": "a cat", "n": 1, "size": "512x800", "response_format": "b64_json",
+    assert request_body(ImageRequest("painter", "a cat", 512, 800)) == {
+        "model": "painter", "prompt": "a cat", "n": 1, "size": "512x800", "response_format": "b64_json",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "sizes"),
+    [
+        ("gpt-image-1", ["1024x1024", "1536x1024", "1024x1536", "1024x1024"]),
+        ("openai/gpt-image-1-mini", ["1024x1024", "1536x1024", "1024x1536", "1024x1024"]),
+        ("dall-e-3", ["1024x1024", "1792x1024", "1024x1792", "1024x1024"]),
+        ("dall-e-2", ["1024x1024", "1024x1024", "512x512", "256x256"]),
+        ("not-dall-e-3", ["1024x1024", "800x512", "512x800", "64x64"]),
+    ],
+)
+def test_openais_own_models_get_the_nearest_of_their_sizes_and_no_seed(model: str, sizes: list[str]) -> None:
+    wanted = [(1024, 1024), (800, 512), (512, 800), (64, 64)]
+    bodies = [request_body(ImageRequest(model, "a cat", *each, seed=7)) for each in wanted]
+    assert [body["size"] for body in bodies] == sizes
+    assert ["seed" in body for body in bodies] == [model.startswith("not")] * 4
+    asked = request_body(ImageRequest(model, "a cat", parameters={"size": "auto"}))
+    assert asked["size"] == "auto", "the config knows better"
 
 
 @pytest.mark.parametrize("model", ["gpt-image-1", "gpt-image-1-mini", "openai/gpt-image-1", "chatgpt-image-latest"])
@@ -102,3 +129,62 @@ def test_the_media_type_is_told_by_the_first_bytes(data: bytes, media_type: str)
 def test_anything_else_is_garbled(data: bytes) -> None:
     with pytest.raises(errors.Garbled):
         checked(data)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "ratio"),
+    [(1024, 1024, None), (1000, 900, None), (800, 512, "16:9"), (1920, 1080, "16:9"), (512, 800, "9:16")],
+)
+def test_a_chat_model_is_asked_for_a_picture_in_the_nearest_proportion(
+    width: int, height: int, ratio: str | None
+) -> None:
+    config: dict[str, JsonValue] = {"image_config": {"aspect_ratio": ratio}} if ratio else {}
+    asked = ImageRequest("painter", "a cat", width, height, seed=0, parameters={"model": "x", "quality": None})
+    assert chat_body(asked) == {
+        "model": "painter", "messages": [{"role": "user", "content": "a cat"}], "modalities": ["image", "text"],
+        "stream": False, "seed": 0, **config,
+    }  # fmt: skip
+
+
+def test_a_model_that_only_draws_is_asked_again_for_nothing_else() -> None:
+    complaint = "No endpoints found that support the requested output modalities: image, text"
+    body = chat_body(ImageRequest("painter", "a cat"))
+    assert plainer(body, complaint) == {**body, "modalities": ["image"]}
+    assert plainer({**body, "modalities": ["image"]}, complaint) is None
+    assert plainer(body, "no such model") is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {
+            "content": "Here.",
+            "images": [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{ENCODED}"}}],
+        },
+        {"content": [{"type": "text"}, {"type": "image_url", "image_url": f"data:image/png;base64,{ENCODED}"}]},
+    ],
+)
+def test_a_picture_is_found_in_every_form_of_a_chat_models_answer(message: JsonValue) -> None:
+    assert read_chat_answer({"choices": [{"message": message}]}) == Image(PNG, "image/png")
+
+
+def test_a_chat_models_picture_may_be_behind_an_address() -> None:
+    message: JsonValue = {"images": [{"image_url": {"url": "https://example.org/cat.png"}}]}
+    assert read_chat_answer({"choices": [{"message": message}]}) == "https://example.org/cat.png"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ({"error": {"code": 402, "message": "pay"}}, errors.NoCredit),
+        ({"choices": [{"error": {"code": 429}, "message": {}}]}, errors.RateLimited),
+        ({"choices": [{"message": {"content": "I can't draw"}, "finish_reason": "stop"}]}, errors.Garbled),
+        ({"choices": [{"message": {"content": ""}, "finish_reason": "content_filter"}]}, errors.Blocked),
+        ({"choices": []}, errors.Garbled),
+        ("?", errors.Garbled),
+    ],
+)
+def test_a_chat_model_that_draws_nothing_says_why(answer: JsonValue, kind: type[errors.ProviderError]) -> None:
+    with pytest.raises(errors.ProviderError) as raised:
+        read_chat_answer(answer)
+    assert type(raised.value) is kind

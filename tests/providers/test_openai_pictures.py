@@ -11,10 +11,11 @@ import pytest
 from chat import errors
 from chat.errors import ProviderError
 from chat.messages import Image, Message
+from handlers.image import SIZES
 from providers import openai
 from providers.base import ImageRequest, ReplyRequest
-from tests.providers.asking import KEY, all_events, openai_at
-from tests.servers.model import Drawing, ModelServer
+from tests.providers.asking import KEY, all_events, openai_at, text_of
+from tests.servers.model import Answer, Drawing, ModelServer
 from tests.servers.model_images import tiny_png
 
 CAT = ImageRequest("painter", "a cat on a Кремль \ud83d", 640, 480, seed=7)
@@ -59,12 +60,61 @@ async def test_a_server_that_refuses_the_format_is_asked_again_without_it(server
     assert second == {name: value for name, value in first.items() if name != "response_format"}
 
 
+async def test_that_second_request_is_told_so_that_it_counts(server: ModelServer) -> None:
+    told: list[str] = []
+    refusing = Drawing(refuses_format=True, by="base64")
+    server.pictures.script(refusing, refusing)
+    async with openai_at(server) as provider:
+        await provider.draw(replace(CAT, again=lambda: told.append("again")))
+    assert told == ["again"]
+
+
+@pytest.mark.parametrize("model", ["gpt-image-1", "dall-e-3"])
+async def test_openais_own_models_draw_in_every_proportion_that_people_can_choose(
+    server: ModelServer, model: str
+) -> None:
+    async with openai_at(server) as provider:
+        for width, height in SIZES.values():
+            await provider.draw(ImageRequest(model, "a cat", width, height, seed=7))
+    assert len({request.body["size"] for request in server.pictures.requests}) == len(SIZES)
+
+
 async def test_another_refusal_is_not_asked_again_nor_one_that_stays(server: ModelServer) -> None:
     assert type(await refusal(server, Drawing(status=400))) is errors.RequestRefused
     assert len(server.pictures.requests) == 1
     named = Drawing(status=400, body='{"error": {"message": "response_format is bad, always"}}')
     assert type(await refusal(server, named, named)) is errors.RequestRefused
     assert len(server.pictures.requests) == 3
+
+
+async def test_a_chat_model_that_draws_is_asked_as_one_and_again_without_text_if_it_only_draws(
+    server: ModelServer,
+) -> None:
+    complaint = json.dumps({"error": {"message": "No endpoints support the modalities: image, text", "code": 404}})
+    encoded = f"data:image/png;base64,{base64.b64encode(tiny_png()).decode()}"
+    server.script(Answer(status=404, body=complaint), Answer(text="Here.", pictures=(encoded,), fault="json"))
+    assert await drawn(server, images="chat") == PICTURE
+    first, second = (request.body for request in server.requests)
+    assert (first["modalities"], second["modalities"]) == (["image", "text"], ["image"])
+    assert first["messages"] == [{"role": "user", "content": "a cat on a Кремль ?"}]
+    assert server.pictures.requests == []
+
+
+async def test_a_preset_may_leave_the_size_out_and_parameters_bring_it_back(server: ModelServer) -> None:
+    assert await drawn(server, preset="xai") == PICTURE
+    async with openai_at(server, preset="xai") as provider:
+        await provider.draw(replace(CAT, parameters={"size": "512x512"}))
+    assert [request.body.get("size") for request in server.pictures.requests] == [None, "512x512"]
+
+
+async def test_pictures_in_an_answer_are_not_lost_silently(
+    server: ModelServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.script(Answer(text="Here.", pictures=("data:image/png;base64,AA==",)))
+    async with openai_at(server) as provider:
+        events = await all_events(provider)
+    assert text_of(events).split() == ["Here.", "🖼"]
+    assert "images: chat" in caplog.text
 
 
 async def test_an_address_on_the_server_itself_is_fetched_without_the_key(server: ModelServer) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 
 import pytest
 
@@ -35,7 +36,7 @@ class Painter(Flaky):
         self.drew_at: list[float] = []
 
     async def draw(self, request: ImageRequest) -> Image:
-        assert request is CAT
+        assert replace(request, attempts=1) == CAT
         self.drew_at.append(asyncio.get_running_loop().time() - 1000)
         if self.failures:
             raise self.failures.popleft()
@@ -45,7 +46,7 @@ class Painter(Flaky):
 def draw(painter: Painter, attempts: int = 4) -> Image | ProviderError:
     async def work() -> Image | ProviderError:
         try:
-            return await Retrying(painter, attempts).draw(CAT)
+            return await Retrying(painter).draw(replace(CAT, attempts=attempts))
         except ProviderError as error:
             return error
 
@@ -56,6 +57,14 @@ def test_a_failure_that_may_pass_is_tried_again_after_one_two_and_four_seconds()
     painter = Painter(Overloaded(), Unreachable(), RateLimited())
     assert draw(painter) is PICTURE
     assert painter.drew_at == pytest.approx([0, 1, 3, 7])
+
+
+def test_each_request_after_the_first_is_told_so_that_one_budget_can_be_for_several_pictures() -> None:
+    told: list[str] = []
+    painter = Painter(Overloaded(), Unreachable())
+    request = replace(CAT, attempts=4, again=lambda: told.append("again"))
+    assert run_virtual(Retrying(painter).draw(request)) is PICTURE
+    assert told == ["again", "again"]
 
 
 def test_after_a_time_out_no_second_picture_is_asked_for_because_the_first_may_be_paid_already() -> None:
@@ -88,13 +97,11 @@ def test_a_failure_that_will_not_pass_is_raised_at_once(error: ProviderError) ->
 
 def test_whether_a_provider_draws_is_told_through_any_wrapping() -> None:
     painter, writer = Painter(), Flaky()
-    assert (can_draw(painter), can_draw(Retrying(painter, 2)), can_draw(Retrying(Retrying(painter, 2), 2))) == (
-        True,
-    ) * 3
-    assert (can_draw(writer), can_draw(Retrying(writer, 2)), can_draw(Retrying(Retrying(writer, 2), 2))) == (False,) * 3
+    assert (can_draw(painter), can_draw(Retrying(painter)), can_draw(Retrying(Retrying(painter)))) == (True,) * 3
+    assert (can_draw(writer), can_draw(Retrying(writer)), can_draw(Retrying(Retrying(writer)))) == (False,) * 3
     assert isinstance(painter, ImageProvider)
 
 
 async def test_to_let_a_writer_draw_is_a_fault_of_ours_that_names_it() -> None:
     with pytest.raises(InternalError, match="Flaky"):
-        await Retrying(Flaky(), 2).draw(CAT)
+        await Retrying(Flaky()).draw(CAT)

@@ -78,6 +78,37 @@ async def test_any_chunking_gives_the_same_events(lines: list[tuple[str, str]], 
     assert await events_of(body, *ends) == await events_of(body) == await events_of(body, *range(len(body)))
 
 
+_text = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=12)
+_event = st.one_of(  # mostly as servers send them: these are not read line by line
+    _text.map("data: {}\n\n".format),
+    st.tuples(_text, _text).map(lambda said: f"event: {said[0]}\ndata:{said[1]}\n\n"),
+    st.sampled_from(
+        ["data: a\ndata: b\n\n", ": comment\n\n", "id: 7\n", "data: [DONE]", "\n", "event: e\n", "data: c\n"]
+    ),
+    st.sampled_from(["data: d\r\n\r\n", "data: e\rdata: f\n\n", "data: g\r", "\ufeff"]),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(chunks=st.lists(st.lists(_event, max_size=3).map("".join), max_size=8), limit=st.integers(5, 60))
+async def test_whole_events_in_a_chunk_are_read_as_they_are_byte_by_byte(chunks: list[str], limit: int) -> None:
+    body = "".join(chunks).encode()
+    ends = itertools.accumulate(len(chunk.encode()) for chunk in chunks)
+    by_byte = await events_up_to(limit, body, *range(len(body)))
+    assert await events_up_to(limit, body, *ends) == await events_up_to(limit, body) == by_byte
+
+
+async def events_up_to(limit: int, body: bytes, *ends: int) -> list[ServerEvent | str]:
+    """The events, up to the first that is too long."""
+    found: list[ServerEvent | str] = []
+    try:
+        async for event in server_events(in_chunks(body, *ends), limit):
+            found.append(event)
+    except Garbled:
+        found.append("too long")
+    return found
+
+
 @settings(deadline=None, max_examples=100)
 @given(
     values=st.lists(st.dictionaries(st.text(max_size=4), st.text(max_size=12)), max_size=8),

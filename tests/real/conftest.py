@@ -6,7 +6,7 @@ from typing import Never
 
 import pytest
 
-from tests.real.venvs import NotInstalledError, python_with
+from tests.real.venvs import NotInstalledError, node_package, python_with
 
 
 def skip_loudly(reason: str) -> Never:
@@ -19,5 +19,13 @@ def installed(name: str, *requirements: str) -> Path:
     """As `python_with`; skips the tests where it can't be installed."""
     try:
         return python_with(name, *requirements)
+    except NotInstalledError as error:
+        skip_loudly(str(error))
+
+
+def installed_from_npm(name: str, version: str) -> Path:
+    """As `node_package`; skips the tests where it can't be installed."""
+    try:
+        return node_package(name, version)
     except NotInstalledError as error:
         skip_loudly(str(error))

@@ -73,7 +73,7 @@ class ModelServer(StandIn):
 
     def _unstreamed(self, request: Request, answer: Answer, text: str) -> web.Response | None:
         if answer.fault == "json" or not request.body.get("stream"):
-            return web.json_response(whole(text, answer.finish_reason))
+            return web.json_response(whole(text, answer.finish_reason, answer.pictures))
         return None
 
     def _chunks(self, http: web.Request, request: Request, answer: Answer, text: str) -> AsyncIterator[bytes]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -56,6 +56,8 @@ class _Events(Wire):
         return b'"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
 
     def last_words(self, said: str) -> Iterator[bytes]:
+        if self.answer.pictures:
+            yield _event({"images": _images(self.answer.pictures)})
         yield _event({}, self.answer.finish_reason or None)
 
     def end(self, said: str) -> Iterator[bytes]:
@@ -71,18 +73,28 @@ def chunks(http: web.Request, request: Request, answer: Answer, text: str) -> As
     return streamed(http, _Events(request, answer, text))
 
 
+_HEAD = {"id": "chatcmpl-1", "created": 1_700_000_000, "model": "stand-in"}
+
+
 def _data(chunk: Mapping[str, Any]) -> bytes:
-    return f"data: {json.dumps({'object': 'chat.completion.chunk', 'model': 'stand-in', **chunk})}\n\n".encode()
+    return f"data: {json.dumps({'object': 'chat.completion.chunk', **_HEAD, **chunk})}\n\n".encode()
 
 
 def _event(delta: Mapping[str, Any], finish_reason: str | None = None) -> bytes:
     return _data({"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
 
 
-def whole(text: str, finish_reason: str) -> dict[str, Any]:
-    message = {"role": "assistant", "content": text}
+def _images(addresses: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"type": "image_url", "image_url": {"url": address}} for address in addresses]
+
+
+def whole(text: str, finish_reason: str, pictures: Sequence[str] = ()) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if pictures:
+        message["images"] = _images(pictures)
     usage = {"prompt_tokens": 7, "completion_tokens": len(text.split())}
-    return {"choices": [{"index": 0, "message": message, "finish_reason": finish_reason}], "usage": usage}
+    choices = [{"index": 0, "message": message, "finish_reason": finish_reason}]
+    return {"object": "chat.completion", **_HEAD, "choices": choices, "usage": usage}
 
 
 def error_object(kind: str, message: str, code: str | None = None) -> dict[str, Any]:

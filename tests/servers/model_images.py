@@ -5,7 +5,7 @@
     model.pictures.requests[0].body                           # each request, in order; `fetches`: of addresses
 
 It is as strict as OpenAI: gpt-image models refuse `response_format`, and answer in base64; others answer with an
-address unless they are asked for base64.
+address unless they are asked for base64. OpenAI's own models take a few sizes only, and no seed.
 """
 
 import asyncio
@@ -24,6 +24,12 @@ from aiohttp import web
 from tests.servers.model_answers import error_object
 from tests.servers.stand_in import arrived, watched
 from tests.servers.streaming import Request, break_off
+
+SIZES = {
+    "gpt-image": ("1024x1024", "1536x1024", "1024x1536"),
+    "dall-e-3": ("1024x1024", "1792x1024", "1024x1792"),
+    "dall-e-2": ("256x256", "512x512", "1024x1024"),
+}
 
 
 def tiny_png(width: int = 2, height: int = 2, shade: int = 128) -> bytes:
@@ -93,6 +99,11 @@ class Pictures:
             return _error(400, "Unknown parameter: 'response_format'.", "unknown_parameter")
         if not body.get("prompt") or not re.fullmatch(r"\d+x\d+|auto", body.get("size", "auto")):
             return _error(400, f"a prompt and a size are wanted: {body}", "invalid_value")
+        sizes = next((sizes for name, sizes in SIZES.items() if name in body["model"]), None)
+        if sizes and body.get("size", "auto") not in {*sizes, "auto"}:
+            return _error(400, f"Invalid value: '{body['size']}'. Supported values are: {sizes}.", "invalid_value")
+        if sizes and "seed" in body:
+            return _error(400, "Unknown parameter: 'seed'.", "unknown_parameter")
         return None
 
     async def _drawn(self, http: web.Request, asked: Mapping[str, Any], drawing: Drawing) -> web.StreamResponse:

@@ -33,6 +33,7 @@ class Answer:
     text: str | None = None  # None: derived from the question
     pieces: tuple[str, ...] = ()  # exact deltas instead of the words of `text`; may hold half emoji and NULs
     reasoning: str = ""
+    pictures: tuple[str, ...] = ()  # addresses, as chat models that draw answer with
     words_per_second: float = 0.0  # 0: as fast as they are taken
     fault: Fault = ""
     after_words: int = 3  # how many deltas come before the fault

@@ -16,7 +16,10 @@ EVERYWHERE = 0  # the "chat" of refusals that concern the whole bot
 
 @dataclass(frozen=True, slots=True)
 class FloodRules:
-    """What is allowed. `counts`: the methods that use it up and are refused; `penalty`: seconds that it lasts."""
+    """What is allowed. `counts`: the methods that use it up and are refused; `penalty`: seconds that it lasts.
+
+    `overall_counts`: those of them that use up what the bot has overall; None: all of them.
+    """
 
     enabled: bool = True
     private_burst: float = 4
@@ -26,6 +29,11 @@ class FloodRules:
     overall_per_second: int = 30
     penalty: float = 5.0
     counts: frozenset[str] = frozenset({"sendMessage", "sendPhoto", "sendDocument", "editMessageText"})
+    overall_counts: frozenset[str] | None = None
+
+    def counts_overall(self, method: str) -> bool:
+        """Whether a call, of those that count, uses up what the bot has overall."""
+        return self.overall_counts is None or method in self.overall_counts
 
 
 NO_FLOOD = FloodRules(enabled=False)
@@ -90,14 +98,16 @@ class Flood:
 
     def _spend(self, method: str, chat: int) -> None:
         overall, place = self._place(EVERYWHERE), self._place(chat)
-        if not self._fits(overall, self.rules.overall_per_second, 1.0):
+        counts_overall = self.rules.counts_overall(method)
+        if counts_overall and not self._fits(overall, self.rules.overall_per_second, 1.0):
             self.block(EVERYWHERE, self.rules.penalty)
             raise self.refusal(method, chat, self.rules.penalty)
         private = chat > 0
         if not (self._has_token(place) if private else self._fits(place, *self._group_window)):
             self.block(chat, self.rules.penalty)
             raise self.refusal(method, chat, self.rules.penalty)
-        overall.calls.append(self._now())
+        if counts_overall:
+            overall.calls.append(self._now())
         if private:
             place.tokens -= 1
         else:

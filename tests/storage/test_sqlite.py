@@ -1,26 +1,25 @@
-"""The store: what it says is stored survives a kill, repeats are dropped, and a failed write stores nothing."""
+"""The store in SQLite: one commit for many calls, a failed write stores nothing, what is deleted leaves the files."""
 
 import asyncio
+import random
+import signal
 import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from chat.buttons import Action, Button
-from chat.incoming import Address, Incoming, Invoked, Left, Pressed, Said, Sender, Unreadable
+from chat.incoming import Address, Said
 from chat.messages import Message
 from chat.replies import Final, ReplyState
-from storage.base import StorageError, Turn
-from storage.sqlite import SqliteStore, open_database
-
-ANNA = Sender("1001", "Anna", "ru")
-CHAT = Address("telegram", "1001", message="7")
-
-
-def said(text: str = "hello", key: str = "telegram:1:1", address: Address = CHAT) -> Said:
-    return Said(address, ANNA, key, text)
+from storage import codec
+from storage.base import Choices, StorageError
+from storage.sqlite import SqliteStore
+from storage.sqlite_file import MIGRATIONS, migrate, open_database
+from tests.program import ROOT
+from tests.storage.turns import ANNA, CHAT, answered, received, said
 
 
 @pytest.fixture
@@ -40,102 +39,15 @@ def asked(path: Path, statement: str) -> object:
         return connection.execute(statement).fetchone()[0]
 
 
-async def received(store: SqliteStore, incoming: Incoming) -> Turn:
-    turn = await store.receive(incoming)
-    assert turn
-    return turn
-
-
-@pytest.mark.parametrize(
-    "incoming",
-    [
-        said("привет 👋 \ud83d \0 end"),
-        Invoked(CHAT, ANNA, "k", "help", "me"),
-        Pressed(CHAT, ANNA, "k", Action("retry", 12)),
-        Left(CHAT, ANNA, "k"),
-        Unreadable(Address("telegram", "unreadable"), "k", "ValidationError", '{"update_id": 3}'),
-        said(address=Address("discord", "5", "6", "7", private=False, token="t", token_expires_at=1.5)),
-    ],
-)
-async def test_what_comes_in_is_given_back_as_it_was_after_a_restart(path: Path, incoming: Incoming) -> None:
-    async with SqliteStore(path) as first:
-        await received(first, incoming)
-    async with SqliteStore(path) as second:
-        (turn,) = await second.unfinished()
-    assert turn.incoming == incoming
-
-
-async def test_a_repeat_is_dropped_by_its_key(store: SqliteStore) -> None:
-    await received(store, said())
-    assert await store.receive(said("again")) is None
-    assert len(await store.unfinished()) == 1
-
-
-async def test_unfinished_turns_come_oldest_first_and_count_their_interruptions(store: SqliteStore) -> None:
-    turns = [await received(store, said(key=f"k{number}")) for number in range(5)]
-    for number in (1, 3, 3):  # the last one again, as after a crash
-        await store.begin(turns[number].id)
-    await store.finish(turns[2].id, ["m1"])
-    await store.finish(turns[4].id, [], dead=True)
-    left = await store.unfinished()
-    assert [(turn.id, turn.state, turn.interruptions) for turn in left] == [
-        (turns[0].id, "new", 0),
-        (turns[1].id, "running", 0),
-        (turns[3].id, "running", 1),
-    ]
-
-
-async def test_an_answer_its_history_and_its_end_are_stored_together(store: SqliteStore) -> None:
-    turn = await received(store, said())
-    final = Final("**hi**", "note", (Button("Retry", Action("retry", turn.id)),))
-    reply = ReplyState(("m1", "m2"), "**hi**")
-    await store.answer(turn.id, reply, final, [Message("user", "hello"), Message("assistant", "**hi**")], failed=True)
-    (stored,) = await store.unfinished()
-    assert (stored.state, stored.reply, stored.final, stored.failed) == ("answered", reply, final, True)
-    history = await store.history(CHAT.conversation, turn.id + 1)
-    assert [(entry.role, entry.text) for entry in history] == [("user", "hello"), ("assistant", "**hi**")]
-
-
-async def test_history_is_of_one_conversation_and_ends_before_the_turn_that_asks(store: SqliteStore) -> None:
-    topic = Address("telegram", "1001", thread="3")
-    for number, address in enumerate([CHAT, topic, CHAT]):
-        turn = await received(store, said(key=f"k{number}", address=address))
-        await store.answer(turn.id, ReplyState(), Final("a"), [Message("user", str(number))], failed=False)
-    assert [entry.text for entry in await store.history(CHAT.conversation, turn.id)] == ["0"]
-    assert [entry.text for entry in await store.history(CHAT.conversation, turn.id + 1)] == ["0", "2"]
-
-
-async def test_a_reopened_turn_keeps_its_messages_and_loses_its_history(store: SqliteStore) -> None:
-    turn = await received(store, said())
-    await store.answer(turn.id, ReplyState(("m1",)), Final("a"), [Message("user", "hello")], failed=True)
-    assert await store.reopen(turn.id) is None, "it is on its way"
-    await store.finish(turn.id, ["m1", "m2"], dead=True)
-    again = await store.reopen(turn.id)
-    assert again
-    assert (again.state, again.reply.parts, again.failed) == ("new", ("m1", "m2"), False)
-    assert await store.history(CHAT.conversation, turn.id + 1) == []
-    assert await store.reopen(turn.id) is None, "it is new already"
-
-
-async def test_recent_places_are_those_written_to_lately(store: SqliteStore) -> None:
-    await received(store, said())
-    assert await store.recent_places(60) == {"telegram:1001"}
-    assert await store.recent_places(-1) == frozenset()
+def found(folder: Path, word: str) -> list[str]:
+    """The files that have the word in them."""
+    return sorted(file.name for file in folder.iterdir() if word.encode() in file.read_bytes())
 
 
 async def test_many_calls_at_once_share_commits_and_all_are_stored(store: SqliteStore, path: Path) -> None:
     turns = await asyncio.gather(*(store.receive(said(key=f"k{number}")) for number in range(500)))
     assert len({turn.id for turn in turns if turn}) == 500
     assert asked(path, "SELECT count(*) FROM turns") == 500
-
-
-async def test_a_call_that_fails_undoes_only_itself(store: SqliteStore) -> None:
-    bad = said(key=None)  # type: ignore[arg-type]
-    results = await asyncio.gather(
-        store.receive(said(key="a")), store.receive(bad), store.receive(said(key="b")), return_exceptions=True
-    )
-    assert [type(result) for result in results] == [Turn, AttributeError, Turn]
-    assert len(await store.unfinished()) == 2
 
 
 async def test_a_database_that_cant_write_says_so_and_stores_nothing(store: SqliteStore, path: Path) -> None:
@@ -164,3 +76,103 @@ async def test_a_database_of_a_newer_program_is_refused_and_left_alone(path: Pat
         async with SqliteStore(path):
             pass
     assert asked(path, "PRAGMA user_version") == 99
+
+
+async def test_a_database_of_the_first_version_is_brought_up_to_date_and_keeps_what_it_has(path: Path) -> None:
+    first = sorted(MIGRATIONS.glob("*.sql"))[0]
+    folder = path.parent / "migrations"
+    folder.mkdir(parents=True)
+    (folder / first.name).write_text(first.read_text("utf-8"), "utf-8")
+    with closing(open_database(path)) as connection:
+        migrate(connection, folder)
+        connection.execute(
+            "INSERT INTO turns (key, conversation, place, incoming, received_at, updated_at) VALUES (?, ?, ?, ?, 1, 1)",
+            ("k", CHAT.conversation, CHAT.budget, codec.dump_incoming(said(key="k"))),
+        )
+    async with SqliteStore(path) as store:
+        (turn,) = await store.unfinished()
+        assert (turn.incoming, turn.drawn, turn.reason) == (said(key="k"), 0, "")
+        assert await store.choices(CHAT.conversation) == Choices()
+
+
+# What is deleted is gone
+
+
+async def crowded(store: SqliteStore, seed: int) -> None:
+    """Turns of three chats whose words tell whose they are, stored as they come about, so that pages are rearranged."""
+    chance = random.Random(seed)
+    for number in range(150):
+        address = Address("telegram", str(number % 3))
+        text = f"secret{address.place} " * chance.choice((1, 5, 50, 800))
+        turn = await received(store, Said(address, ANNA, f"k{number}", text))
+        await store.checkpoint(turn.id, ReplyState(("m",), text[: len(text) // 2]))
+        exchange = [Message("user", text), Message("assistant", text * chance.choice((1, 3)))]
+        await store.answer(turn.id, ReplyState(("m",), text), Final(text), exchange, failed=False)
+        await store.finish(turn.id, ["m"])
+
+
+async def until_gone(folder: Path, word: str) -> None:
+    async with asyncio.timeout(10):
+        while found(folder, word):
+            await asyncio.sleep(0.05)
+
+
+async def test_what_is_forgotten_is_in_no_file_any_more_while_the_bot_runs(store: SqliteStore, path: Path) -> None:
+    await crowded(store, 5)
+    assert "bot.db-wal" in found(path.parent, "secret1")
+    await store.forget("telegram:1")
+    await store.compact()
+    await until_gone(path.parent, "secret1")
+    assert found(path.parent, "secret0") != []
+
+
+async def test_what_is_pruned_is_in_no_file_either_once_a_reader_that_saw_it_has_ended(
+    store: SqliteStore, path: Path
+) -> None:
+    await crowded(store, 6)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM turns").fetchone()
+        assert await store.prune(9e9, "2000-01-01", 1000) == 150
+        await store.compact()
+        await asyncio.sleep(0.1)
+        assert found(path.parent, "secret"), "the reader sees the state of before"
+        await received(store, "the store works all the while")
+    await until_gone(path.parent, "secret")
+
+
+# kill -9
+
+PRUNING = """
+import asyncio, sys
+from pathlib import Path
+from storage.sqlite import SqliteStore
+async def main():
+    async with SqliteStore(Path(sys.argv[1])) as store:
+        print("begins", flush=True)
+        while await store.prune(9e9, "2000-01-01", 3):
+            pass
+        await store.compact()
+        await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+async def test_a_kill_while_old_turns_are_deleted_leaves_turns_with_their_history_or_neither(path: Path) -> None:
+    async with SqliteStore(path) as store:
+        for number in range(120):
+            await answered(store, f"{number} " + "x" * 3000)
+    left = []
+    for milliseconds in (0, 5, 15, 40):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", PRUNING, str(path), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout
+        await process.stdout.readline()
+        await asyncio.sleep(milliseconds / 1000)
+        process.send_signal(signal.SIGKILL)
+        await process.communicate()
+        async with SqliteStore(path):  # looked through as at each start
+            left.append((asked(path, "SELECT count(*) FROM turns"), asked(path, "SELECT count(*) FROM history")))
+    assert all(2 * int(str(turns)) == rows for turns, rows in left)
+    assert left[0][0] != left[-1][0], "something was deleted"

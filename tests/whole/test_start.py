@@ -54,8 +54,9 @@ def test_check_of_a_bad_config_lists_every_fault_with_its_remedy_and_no_secret(t
     assert secret not in result.stderr + result.stdout
 
 
-def test_a_bare_start_needs_no_aiogram() -> None:
-    code = "import sys, bot; print([name for name in ('aiogram', 'telegramify_markdown') if name in sys.modules])"
+def test_a_bare_start_needs_no_aiogram_and_no_discord_py() -> None:
+    names = ("aiogram", "discord", "telegramify_markdown")
+    code = f"import sys, bot; print([name for name in {names} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

@@ -77,7 +77,7 @@ async def test_the_stop_button_closes_the_models_request_and_keeps_the_text(
     await request.over(3)
     assert request.left_early
     await anna.wait_for_text("Stopped")
-    assert re.search(r"word5 .*Stopped", reply.text, re.DOTALL)
+    assert re.search(r"word5\b.*Stopped", reply.text, re.DOTALL)
     assert reply.labels == []
     anna.say("go on")
     again = await model.asked(2)

@@ -1,282 +1,180 @@
-// The playground's page: shows what the server pushes (merged by id, never wiped), sends what the person says until it is
-// taken, and draws only messages that changed, at most once a frame.
-import { render } from "/markdown.js";
+// The playground's page: puts its parts together. What there is to show comes from the server, as events; what the person
+// does goes to it, and counts once however often it must be sent.
+import { Composer } from "/composer.js";
+import { at, element, errorText, kept, notify, on, speak, text } from "/dom.js";
+import { askPassword } from "/login.js";
+import { Messages } from "/messages.js";
+import { Models } from "/models.js";
+import { call, deliver, newId, Outbox, pause, plain, Stream } from "/net.js";
+import { Sidebar } from "/sidebar.js";
 
-const TEXTS = {
-  en: {
-    connected: "connected", connecting: "connecting…", reconnecting: "reconnecting…", send: "Send", label: "Your message",
-    placeholder: "Message Parley…", empty: "Say something to begin.", typing: "Parley is typing…",
-    tooLong: "This message is too long to send.", refused: "The message was refused. Reload the page and try again.",
-  },
-  ru: {
-    connected: "на связи", connecting: "соединение…", reconnecting: "восстановление связи…", send: "Отправить", label: "Ваше сообщение",
-    placeholder: "Сообщение для Parley…", empty: "Напишите что-нибудь, чтобы начать.", typing: "Parley печатает…",
-    tooLong: "Это сообщение слишком длинное.", refused: "Сообщение не принято. Обновите страницу и попробуйте ещё раз.",
-  },
-};
-const language = navigator.language.toLowerCase().startsWith("ru") ? "ru" : "en";
-const texts = TEXTS[language];
-const LARGEST_BODY = 99_000; // bytes; the server takes 100,000
-const NEAR = 60; // pixels from the bottom that still count as being there
+const CONVERSATION = /^#[a-z0-9-]{1,36}$/;
+const EXAMPLES = ["example.sky", "example.code", "example.table"];
 
-const at = id => document.getElementById(id);
-const scroller = at("scroller"), list = at("messages"), box = at("text"), typing = at("typing"), notice = at("notice");
-const messages = new Map(); // id → {id, who, text, image, buttons, at, pending, row}
-const changed = new Set();
-let drawing = false, follow = true, typingTimer = 0;
+let current = "";
+const conversation = () => current;
+const messages = new Messages({ press, changed: () => composer.setRunning(Boolean(messages.stopping)) });
+const composer = new Composer({ say, stop, conversation, trouble });
+const sidebar = new Sidebar({ current: conversation, gone: leave, begin });
+const models = new Models({ choose: name => say(`/model ${name}`, []), search: searchModels, conversation });
+const outbox = new Outbox({ waiting: showWaiting, taken, unsent, trouble });
+const stream = new Stream({
+  conversation: news => sidebar.upsert(news),
+  "conversation-gone": ({ id }) => sidebar.remove(id),
+  upsert: news => messages.upsert(news),
+  delete: ({ id }) => messages.remove(id),
+  typing: ({ seconds }) => messages.showTyping(seconds),
+  ready: news => { sidebar.ready(); messages.ready(news); models.refresh(); },
+  state: showState,
+  refused: start,
+});
 
-function label() {
-  document.documentElement.lang = language;
-  at("text-label").textContent = texts.label;
-  at("send").textContent = texts.send;
-  at("empty").textContent = texts.empty;
-  at("typing-text").textContent = texts.typing;
-  box.placeholder = texts.placeholder;
-  showState("connecting");
+/** Ask the server who we are to it, until it says; then show the conversation that the address names. */
+async function start() {
+  for (;;) {
+    const { status, data } = await call("GET", "/start");
+    if (data?.texts) speak(data.language, data.texts);
+    if (status === 200) return enter(data);
+    if (status === 401) await askPassword();
+    else await pause(1000);
+  }
+}
+
+function enter({ commands, login, largest_file: largest }) {
+  document.body.dataset.view = "chat";
+  composer.completion.commands = commands;
+  composer.largest = largest;
+  at("logout").hidden = !login;
+  at("text").placeholder = text("placeholder");
+  showExamples();
+  if (current) return stream.connect();
+  open(named() || kept.get("conversation") || "main");
+  outbox.resume();
+}
+
+const named = () => (CONVERSATION.test(location.hash) ? location.hash.slice(1) : "");
+
+function open(id) {
+  if (id === current) return;
+  current = id;
+  kept.set("conversation", id);
+  history.replaceState(null, "", `#${id}`);
+  messages.clear();
+  for (const said of outbox.of(id)) showWaiting(said);
+  composer.open(id);
+  sidebar.draw();
+  stream.open(id);
+  focusText();
+}
+
+function begin() {
+  sidebar.open(false);
+  if (at("empty").hidden) go(newId());
+  focusText();
+}
+
+function leave(id) {
+  if (id === current) go(sidebar.newest || newId());
+}
+
+function go(id) {
+  history.pushState(null, "", `#${id}`);
+  open(id);
+}
+
+function focusText() {
+  if (!matchMedia("(hover: none) and (pointer: coarse)").matches) at("text").focus(); // on a phone the keyboard would cover half of the page
 }
 
 function showState(state) {
   at("status").dataset.state = state;
-  at("status-text").textContent = texts[state];
+  at("status-text").textContent = state === "connected" ? text("connected") : text("reconnecting");
+  if (state === "reconnecting") messages.showTyping(0);
 }
 
-function say(sentence) {
-  notice.textContent = sentence;
-  notice.hidden = !sentence;
-}
-
-// ── what there is to show ──
-
-function upsert(news) {
-  const known = messages.get(news.id);
-  messages.set(news.id, { ...known, ...news, at: Math.min(known?.at ?? Infinity, news.at), row: known?.row });
-  change(news.id);
-}
-
-function remove(id) {
-  const known = messages.get(id);
-  if (!known || known.pending) return; // ours, still on its way: it is only sent once more
-  messages.delete(id);
-  known.row?.item.remove();
-  changed.delete(id);
-  showEmpty();
-}
-
-function change(id) {
-  changed.add(id);
-  if (!drawing) requestAnimationFrame(draw);
-  drawing = true;
-}
-
-function draw() {
-  drawing = false;
-  for (const id of changed) drawMessage(messages.get(id));
-  changed.clear();
-  showEmpty();
-  keepUp();
-}
-
-function keepUp() {
-  if (follow) scroller.scrollTop = scroller.scrollHeight;
-}
-
-function showEmpty() {
-  at("empty").hidden = messages.size > 0;
-}
-
-function drawMessage(message) {
-  message.row ??= makeRow(message);
-  const { item, bubble, buttons } = message.row;
-  item.className = `${message.who}${message.pending ? " pending" : ""}`;
-  item.setAttribute("aria-busy", String(message.buttons.some(button => button.action.startsWith("stop:"))));
-  const shown = `${message.image ?? ""} ${message.text}`;
-  if (message.row.shown !== shown) patch(bubble, contents(message));
-  message.row.shown = shown;
-  drawButtons(buttons, message);
-  place(message);
-}
-
-function contents({ who, text, image }) {
-  if (!image) return who === "bot" ? render(text) : [text];
-  const picture = document.createElement("img"), caption = document.createElement("p");
-  picture.addEventListener("load", keepUp);
-  picture.src = image;
-  picture.alt = caption.textContent = text;
-  return text ? [picture, caption] : [picture];
-}
-
-function makeRow() {
-  const item = document.createElement("li"), bubble = document.createElement("div"), buttons = document.createElement("div");
-  bubble.className = "bubble";
-  buttons.className = "buttons";
-  item.append(bubble, buttons);
-  return { item, bubble, buttons };
-}
-
-// Blocks that didn't change stay as they are, with their selection and scroll position.
-function patch(parent, nodes) {
-  const old = [...parent.childNodes];
-  nodes.forEach((node, index) => {
-    if (!old[index]) parent.append(node);
-    else if (typeof node === "string" || !old[index].isEqualNode(node)) old[index].replaceWith(node);
-  });
-  old.slice(nodes.length).forEach(node => node.remove());
-}
-
-function drawButtons(parent, message) {
-  const wanted = JSON.stringify(message.buttons);
-  if (message.row.wanted === wanted) return;
-  message.row.wanted = wanted;
-  parent.replaceChildren(...message.buttons.map(({ label: text, action }) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = text;
-    button.addEventListener("click", () => press(button, action));
-    return button;
+function showExamples() {
+  at("examples").replaceChildren(...EXAMPLES.map(key => {
+    const button = element("button", [text(key)]);
+    on(button, "click", () => { say(text(key), []); focusText(); });
+    return element("li", [button]);
   }));
 }
 
-function place({ at: time, row: { item } }) {
-  item.dataset.at = time;
-  const isInPlace = item.parentNode && !(item.previousSibling?.dataset.at > time) && !(item.nextSibling?.dataset.at < time);
-  if (isInPlace) return;
-  let next = null;
-  for (let other = list.lastChild; other && (other === item || Number(other.dataset.at) > time); other = other.previousSibling) {
-    if (other !== item) next = other;
-  }
-  list.insertBefore(item, next);
+function searchModels() {
+  composer.put({ ...composer.draft, text: "/model " });
+  at("text").focus();
+  composer.completion.update();
 }
 
-function showTyping(seconds) {
-  clearTimeout(typingTimer);
-  typing.hidden = seconds <= 0;
-  if (seconds > 0) typingTimer = setTimeout(showTyping, seconds * 1000, 0);
-  keepUp();
+function say(words, files) {
+  messages.toEnd();
+  outbox.send({ id: newId(), conversation: current, text: words, files });
 }
 
-// ── what the server tells ──
+const messageOf = said => `you-${said.id}`;
 
-function listen() {
-  const source = new EventSource("/events");
-  source.addEventListener("upsert", ({ data }) => {
-    const news = JSON.parse(data);
-    if (news.who === "bot" && messages.get(news.id)?.text !== news.text) showTyping(0);
-    upsert(news);
-  });
-  source.addEventListener("delete", ({ data }) => remove(JSON.parse(data).id));
-  source.addEventListener("typing", ({ data }) => showTyping(JSON.parse(data).seconds));
-  source.addEventListener("ready", () => { showState("connected"); wake(); showEmpty(); });
-  source.addEventListener("error", () => {
-    showState("reconnecting");
-    showTyping(0);
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000); // the browser has given up; we don't
-  });
+function showWaiting(said) {
+  if (said.conversation !== current || messages.known.get(messageOf(said))?.pending === false) return;
+  const files = said.files.map(file => ({ ...plain(file), preview: file.preview }));
+  messages.upsert({ id: messageOf(said), who: "you", text: said.text, files, buttons: [], at: Infinity, pending: true });
 }
 
-// ── what the person does ──
-
-const outbox = new Map(); // request id → text: what the server hasn't taken yet; kept over a reload
-let queue = Promise.resolve();
-const sleepers = new Set();
-
-function wake() {
-  for (const go of sleepers) go();
+function taken(said, { status, data }) {
+  if (said.conversation === current) messages.pendingOver(messageOf(said));
+  if (status === 200) return said.text.startsWith("/model") && refreshModels();
+  unsent(said);
+  notify(status === 413 ? text("error.too_long") : errorText(data?.error));
+  if (status === 401) start();
 }
 
-function pause(milliseconds) {
-  return new Promise(resolve => {
-    const go = () => { clearTimeout(timer); sleepers.delete(go); resolve(); };
-    const timer = setTimeout(go, milliseconds);
-    sleepers.add(go);
-  });
+// A file didn't arrive: what was said goes back to where it was written.
+function unsent(said) {
+  if (said.conversation === current) messages.remove(messageOf(said), true);
+  composer.giveBack(said);
 }
 
-/** Post until the server has taken or refused it: the id stays, so it counts once. The status of its answer. */
-async function deliver(path, body) {
-  for (let wait = 500; ; wait = Math.min(wait * 2, 10_000)) {
-    try {
-      const answer = await fetch(path, {
-        method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-        signal: AbortSignal.timeout(30_000),
-      });
-      if (answer.status < 500 && answer.status !== 429) return answer.status;
-    } catch { /* no connection, or no answer in time: once more */ }
-    await pause(wait);
-  }
+// The server can't keep what we send, which is sent again and again; or it can at last.
+function trouble(is) {
+  const sentence = text("error.not_stored");
+  if (is) notify(sentence);
+  else if (at("notice").textContent === sentence) notify("");
 }
 
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is missing where the page isn't on loopback
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+async function press(action) {
+  const { status, data } = await deliver("/press", { id: newId(), conversation: current, action }, trouble);
+  if (status !== 200) notify(errorText(data?.error));
+  if (action.startsWith("model:")) refreshModels();
+  await pause(3000);
 }
 
-function send(id, text) {
-  outbox.set(id, text);
-  keepOutbox();
-  const message = `you-${id}`;
-  if (!messages.has(message)) upsert({ id: message, who: "you", text, buttons: [], at: Infinity, pending: true });
-  queue = queue.then(async () => {
-    const status = await deliver("/say", { id, text });
-    outbox.delete(id);
-    keepOutbox();
-    if (messages.has(message)) upsert({ ...messages.get(message), pending: false });
-    if (status !== 200) giveBack(message, text, status);
-  });
+function stop() {
+  if (messages.stopping) press(messages.stopping);
 }
 
-function giveBack(message, text, status) {
-  remove(message);
-  if (!box.value) box.value = text;
-  fit();
-  say(status === 413 ? texts.tooLong : texts.refused);
+// A command is done a moment after it was taken.
+function refreshModels() {
+  for (const milliseconds of [300, 1500]) setTimeout(() => models.refresh(), milliseconds);
 }
 
-function keepOutbox() {
-  try { sessionStorage.setItem("outbox", JSON.stringify([...outbox])); } catch { /* no storage: it lives in this page only */ }
-}
-
-function resumeOutbox() {
-  try {
-    for (const [id, text] of JSON.parse(sessionStorage.getItem("outbox") ?? "[]")) send(id, text);
-  } catch { /* nothing kept */ }
-}
-
-async function press(button, action) {
-  button.disabled = true;
-  await deliver("/press", { id: newId(), action });
-  await pause(3000); // usually the button is gone by then
-  button.disabled = false;
-}
-
-function submit(event) {
-  event?.preventDefault();
-  const text = box.value;
-  if (!text.trim()) return;
-  if (new TextEncoder().encode(JSON.stringify(text)).length > LARGEST_BODY) return say(texts.tooLong);
-  say("");
-  box.value = "";
-  fit();
-  follow = true;
-  send(newId(), text.toWellFormed?.() ?? text);
-}
-
-function fit() {
-  box.style.height = "auto";
-  box.style.height = `${box.scrollHeight}px`;
-}
-
-at("composer").addEventListener("submit", submit);
-box.addEventListener("input", fit);
-box.addEventListener("keydown", event => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) submit(event);
+on(at("earlier"), "click", async () => {
+  const conversation = current;
+  at("earlier").disabled = true;
+  const { status, data } = await call("GET", `/earlier?conversation=${conversation}&before=${messages.earlier}`);
+  at("earlier").disabled = false;
+  if (conversation !== current) return;
+  if (status === 200) messages.prepend(data);
+  else notify(errorText(status ? data?.error : "unreachable"));
 });
-scroller.addEventListener("scroll", () => {
-  follow = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
-}, { passive: true });
-new ResizeObserver(keepUp).observe(scroller);
-label();
-resumeOutbox();
-listen();
+on(window, "hashchange", () => { if (named()) open(named()); });
+on(at("skip"), "click", event => { event.preventDefault(); at("text").focus(); });
+on(at("logout"), "click", async () => {
+  await call("POST", "/logout", {});
+  kept.clear();
+  location.reload();
+});
+on(document, "keydown", event => {
+  const isAltGr = event.getModifierState("AltGraph"); // which some keyboards report as Ctrl+Alt, for letters of theirs
+  if (event.code === "KeyN" && event.ctrlKey && event.altKey && !isAltGr) { event.preventDefault(); begin(); }
+  if (event.key === "Escape" && !event.isComposing && !at("ask").open) stop();
+});
+start();

@@ -119,6 +119,12 @@ async def test_a_forged_action_is_400_and_not_handed_in(browser: Browser, inbox:
         {"id": str(uuid4()), "text": 5},
         {"id": str(uuid4()), "text": "half an emoji: \ud83d"},
         {"id": str(uuid4()), "text": "hello", "sender": "2"},
+        {"id": str(uuid4()), "text": "hello", "conversation": "../x"},
+        {"id": str(uuid4()), "text": "hello", "conversation": "x" * 37},
+        {"id": str(uuid4()), "text": "hello", "conversation": "x\n"},
+        {"id": str(uuid4()), "text": "hello", "files": ["../playground.db"]},
+        {"id": str(uuid4()), "text": "hello", "files": ["a" * 32]},
+        {"id": str(uuid4()), "text": "hello", "files": "a" * 32},
     ],
 )
 async def test_a_body_that_our_page_does_not_send_is_400(browser: Browser, inbox: Inbox, body: object) -> None:

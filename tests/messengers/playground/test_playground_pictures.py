@@ -1,15 +1,13 @@
 """Pictures on the playground's page: shown with their caption, kept within bounds, and nothing a browser would run."""
 
+from pathlib import Path
+
 import pytest
 
-from chat.incoming import Attachment
 from chat.messages import Image
 from messengers.base import Refused, Unsure
-from messengers.playground.journal import Journal
-from messengers.playground.pictures import KEPT_PICTURES, Pictures
 from messengers.playground.server import Playground
-from messengers.playground.settings import PlaygroundSettings
-from tests.messengers.playground.browser import ADDRESS, Browser, Inbox, page, serving
+from tests.messengers.playground.browser import ADDRESS, Browser, build, page
 
 CAT = Image(b"\x89PNG\r\n\x1a\n a cat \xff\x00", "image/png")
 
@@ -65,12 +63,15 @@ async def test_a_foreign_page_gets_no_picture(playground: Playground, browser: B
     assert (await browser.get(path, Sec_Fetch_Site="same-origin"))[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/image/", "/image/1", "/image/..%2Fapp.js", "/image/x", "/image/1/2"])
+@pytest.mark.parametrize(
+    "path",
+    ["/image/", "/image/1", "/image/..%2Fapp.js", "/image/" + "x" * 32, "/image/x/2", "/image/%2e%2e%2fplayground.db"],
+)
 async def test_a_picture_that_there_is_not_is_404(browser: Browser, path: str) -> None:
     assert (await browser.get(path))[0] == 404
 
 
-async def test_a_deleted_picture_is_gone_from_the_page_and_from_memory(
+async def test_a_deleted_picture_is_gone_from_the_page_and_from_the_disk(
     playground: Playground, browser: Browser
 ) -> None:
     chat = playground.open(ADDRESS)
@@ -79,6 +80,7 @@ async def test_a_deleted_picture_is_gone_from_the_page_and_from_memory(
     await chat.delete(message)
     assert await shown(browser) == []
     assert (await browser.get(path))[0] == 404
+    assert list((playground._archive.folder / "files").iterdir()) == []
 
 
 async def test_a_caption_may_change_and_the_picture_stays(playground: Playground, browser: Browser) -> None:
@@ -90,45 +92,42 @@ async def test_a_caption_may_change_and_the_picture_stays(playground: Playground
     assert (await browser.download(path))[1] == CAT.data
 
 
-async def test_only_so_many_pictures_are_kept_and_the_messages_stay(playground: Playground, browser: Browser) -> None:
-    chat = playground.open(ADDRESS)
-    for number in range(KEPT_PICTURES + 2):
-        await chat.send_image(CAT, str(number))
+async def test_only_so_many_bytes_are_kept_and_the_messages_stay(playground: Playground, browser: Browser) -> None:
+    playground._files._most_bytes = 100
+    for number in range(3):
+        await playground.open(ADDRESS).send_image(Image(bytes(40), "image/png"), str(number))
     paths = [path for _, path in await shown(browser)]
-    assert len(paths) == KEPT_PICTURES + 2
-    assert [(await browser.get(path))[0] for path in paths[:3]] == [404, 404, 200]
+    assert len(paths) == 3
+    assert [(await browser.get(path))[0] for path in paths] == [404, 200, 200]
+    assert len(list((playground._archive.folder / "files").iterdir())) == 2
 
 
-def test_only_so_many_bytes_are_kept() -> None:
-    pictures = Pictures(kept=10, kept_bytes=100)
-    for message in "123":
-        pictures.keep(message, Image(bytes(40), "image/png"))
-    assert [pictures.get(message) is not None for message in "123"] == [False, True, True]
-    pictures.drop("2")
-    pictures.keep("4", Image(bytes(60), "image/png"))
-    assert [pictures.get(message) is not None for message in "234"] == [False, True, True]
-    pictures.keep("5", Image(bytes(101), "image/png"))
-    assert [pictures.get(message) is not None for message in "345"] == [False, False, False]
+async def test_a_picture_is_there_after_a_restart(tmp_path: Path) -> None:
+    async with build(tmp_path) as before:
+        await before.open(ADDRESS).send_image(CAT)
+    [kept] = (tmp_path / "files").iterdir()
+    async with build(tmp_path) as after:
+        assert await after._files.read(kept.name) == CAT.data
 
 
-def test_a_picture_goes_with_the_message_that_the_page_forgets() -> None:
-    journal = Journal(kept=2)
-    first = journal.new_id()
-    journal.add_picture(first, CAT, "")
-    journal.put("a", "bot", "one")
-    assert journal.pictures.get(first)
-    journal.put("b", "bot", "two")
-    assert journal.pictures.get(first) is None
+async def test_a_picture_that_is_sent_again_with_its_nonce_is_shown_once(
+    playground: Playground, browser: Browser
+) -> None:
+    chat = playground.open(ADDRESS)
+    assert await chat.send_image(CAT, nonce="12-i0") == await chat.send_image(CAT, nonce="12-i0")
+    assert len(await shown(browser)) == 1
+    [(_, path)] = await shown(browser)
+    assert (await browser.get(path))[0] == 200
 
 
-async def test_after_the_end_no_picture_is_taken(inbox: Inbox) -> None:
-    playground = Playground(PlaygroundSettings(listen="127.0.0.1:0"))
-    async with serving(playground, inbox):
-        pass
+async def test_without_the_disk_no_picture_is_taken_and_nothing_is_left(playground: Playground) -> None:
+    (playground._archive.folder / "files").rmdir()
+    (playground._archive.folder / "files").write_text("not a folder")
     with pytest.raises(Unsure):
         await playground.open(ADDRESS).send_image(CAT)
-
-
-async def test_the_page_sends_no_files(playground: Playground) -> None:
-    with pytest.raises(Refused):
-        await playground.open(ADDRESS).fetch(Attachment("1"))
+    (playground._archive.folder / "files").unlink()
+    (playground._archive.folder / "files").mkdir()
+    await playground._archive.close()
+    with pytest.raises(Unsure):
+        await playground.open(ADDRESS).send_image(CAT)
+    assert list((playground._archive.folder / "files").iterdir()) == []

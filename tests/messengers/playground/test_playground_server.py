@@ -9,12 +9,12 @@ import pytest
 
 from messengers.base import Fatal, Messenger
 from messengers.playground import routes
-from messengers.playground.server import Playground, host_and_port
-from messengers.playground.settings import PlaygroundSettings
-from tests.messengers.playground.browser import ADDRESS, Browser, Inbox, page, serving
+from messengers.playground.listening import host_and_port
+from messengers.playground.server import Playground
+from tests.messengers.playground.browser import ADDRESS, Browser, Inbox, build, page, serving
 
-PATHS = ["/", "/app.js", "/markdown.js", "/style.css"]
-MEDIA = ["text/html", "text/javascript", "text/javascript", "text/css"]
+MEDIA = {"/": "text/html", ".js": "text/javascript", ".css": "text/css"}
+PATHS = list(routes.page_files())
 
 
 def port_of(browser: Browser) -> str:
@@ -64,7 +64,7 @@ async def test_a_foreign_name_can_say_nothing(browser: Browser, inbox: Inbox) ->
         {"Sec_Fetch_Site": "cross-site"},
     ],
 )
-@pytest.mark.parametrize("path", ["/say", "/press"])
+@pytest.mark.parametrize("path", ["/say", "/press", "/files", "/login", "/logout"])
 async def test_a_request_that_a_foreign_page_made_is_403(
     browser: Browser, inbox: Inbox, headers: dict[str, str], path: str
 ) -> None:
@@ -76,6 +76,14 @@ async def test_a_request_that_a_foreign_page_made_is_403(
 @pytest.mark.parametrize("site", ["same-origin", "none"])
 async def test_a_browser_that_sends_no_origin_may_vouch_by_sec_fetch_site(browser: Browser, site: str) -> None:
     assert await browser.say("hello", Origin="", Sec_Fetch_Site=site) == 200
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_a_foreign_page_cannot_change_a_conversation(browser: Browser, inbox: Inbox, method: str) -> None:
+    for origin in ("http://evil.example", ""):
+        answer = await browser.post("/conversations/main", {"title": "x"}, method=method, Origin=origin)
+        assert answer == (403, '{"error": "wrong_origin"}')
+    assert inbox.received == []
 
 
 async def test_a_foreign_page_cannot_read_the_events_but_may_link_to_the_page(browser: Browser) -> None:
@@ -103,20 +111,18 @@ async def test_every_answer_forbids_foreign_content_sniffing_and_framing(
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize(("path", "media"), list(zip(PATHS, MEDIA, strict=True)))
-async def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing_inline(
-    browser: Browser, path: str, media: str
-) -> None:
+@pytest.mark.parametrize("path", PATHS)
+async def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing_inline(browser: Browser, path: str) -> None:
     _, text, headers = await browser.get(path)
-    assert headers["Content-Type"] == f"{media}; charset=utf-8"
+    assert headers["Content-Type"] == f"{MEDIA[Path(path).suffix or path]}; charset=utf-8"
     assert not re.search(
         r"<script(?![^>]*\bsrc=\"/)|<style|\sstyle=|\son\w+=\"|innerHTML|insertAdjacentHTML|\beval\(", text
     )
-    assert not re.search(r"(?:src|href)=\"(?!/|data:)|@import|url\(|from \"(?!/)", text)
+    assert not re.search(r"(?:src|href)=\"(?!/|data:|#)|@import|url\(|from \"(?!/)", text)
 
 
 def test_the_page_is_small() -> None:
-    assert sum(file.stat().st_size for file in Path(routes.PAGE).iterdir()) < 40_000
+    assert sum(file.stat().st_size for file in routes.page_files().values()) < 150_000
 
 
 async def test_it_ends_at_once_though_pages_are_open_and_one_does_not_read(
@@ -146,14 +152,14 @@ async def test_a_browser_that_goes_away_is_forgotten_quietly(
     for number in range(5):
         await playground.open(ADDRESS).send(page(str(number)))
         await asyncio.sleep(0.01)
-    assert playground._journal._watchers == []
+    assert playground._journal._rooms == {}
     assert caplog.messages == []
 
 
-async def test_a_port_in_use_is_said_in_a_sentence(url: str, inbox: Inbox) -> None:
+async def test_a_port_in_use_is_said_in_a_sentence(url: str, inbox: Inbox, tmp_path: Path) -> None:
     listen = url.removeprefix("http://")
     with pytest.raises(Fatal, match=f"can't listen on {listen}: another program uses it"):
-        await Playground(PlaygroundSettings(listen=listen)).run(inbox)
+        await build(tmp_path, listen=listen).run(inbox)
 
 
 async def test_the_page_is_served_again_at_the_same_port_after_a_restart(playground: Playground, inbox: Inbox) -> None:
@@ -170,10 +176,37 @@ def test_it_is_a_messenger(playground: Playground) -> None:
     assert messenger.name == "playground"
 
 
-def test_the_address_to_listen_on_is_taken_apart() -> None:
+def test_the_address_to_listen_on_is_taken_apart(tmp_path: Path) -> None:
     assert host_and_port("127.0.0.1:8080") == ("127.0.0.1", 8080)
     assert host_and_port("[::1]:0") == ("::1", 0)
-    assert Playground(PlaygroundSettings(listen="[::1]:80")).url == "http://[::1]:80"
+    assert build(tmp_path, listen="[::1]:80").url == "http://[::1]:80"
     for wrong in ("8080", ":8080", "localhost", "localhost:", "localhost:http", "localhost:99999"):
         with pytest.raises(ValueError, match=r"playground\.listen"):
             host_and_port(wrong)
+
+
+def test_nothing_but_the_pages_own_files_is_served() -> None:
+    assert {path.suffix for path in routes.page_files().values()} <= {".html", ".js", ".css"}
+    assert all(path.parent == routes.PAGE for path in routes.page_files().values())
+
+
+async def test_what_is_kept_is_for_this_user_alone(tmp_path: Path) -> None:
+    async with build(tmp_path / "playground") as playground:
+        await playground.open(ADDRESS).send(page("secret"))
+    assert (tmp_path / "playground").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "playground" / "files").stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_folder_that_cannot_be_used_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(Fatal, match="the playground can't use its folder"):
+        async with build(tmp_path / "file"):
+            pass
+
+
+async def test_an_archive_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
+    async with build(tmp_path) as playground:
+        await playground._archive.call(lambda connection: connection.execute("PRAGMA user_version=7"))
+    with pytest.raises(Fatal, match="it is of version 7, this program knows versions up to 1"):
+        async with build(tmp_path):
+            pass

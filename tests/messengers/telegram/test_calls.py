@@ -11,7 +11,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiogram.methods import DeleteMessage, GetMe, SendChatAction
 
 from messengers.base import Fatal, MessageGone, MessengerError, PlaceGone, Refused, SlowDown, Unsure
-from messengers.telegram.calls import Moved, RawEditMessageText, RawGetUpdates, RawSendMessage, call
+from messengers.telegram.calls import Conflict, Moved, RawEditMessageText, RawGetUpdates, RawSendMessage, call
 from tests.servers.telegram import Chat, Fault, TelegramServer
 from tests.servers.telegram_client import bold, telegram_client
 from tests.servers.telegram_text import ApiError
@@ -80,7 +80,7 @@ async def failure(bot: Bot, method: object = SEND, timeout: int = 15) -> Messeng
         (413, "Request Entity Too Large", Refused),
         (401, "Unauthorized", Fatal),
         (404, "Not Found", Fatal),
-        (409, "Conflict: terminated by other getUpdates request", Unsure),
+        (409, "Conflict: terminated by other getUpdates request", Conflict),
         (500, "Internal Server Error", Unsure),
         (500, "Internal Server Error: restart", Unsure),
         (502, "Bad Gateway", Unsure),

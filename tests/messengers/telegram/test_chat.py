@@ -8,7 +8,8 @@ from aiogram import Bot
 from chat.buttons import Action, Button
 from chat.incoming import Address
 from messengers.base import MessageGone, Page, PlaceGone, PlaceMoved, Refused, SlowDown
-from messengers.budget import UNLIMITED, Bucket, PlaceBudget
+from messengers.buckets import UNLIMITED, Bucket
+from messengers.budget import PlaceBudget
 from messengers.telegram.chat import TelegramChat
 from messengers.telegram.rendering import TelegramDialect
 from tests.messengers.telegram.conftest import TOPIC

@@ -8,7 +8,8 @@ from aiogram import Bot
 from chat.incoming import Address, Attachment
 from chat.messages import Image
 from messengers.base import MessengerError, PlaceGone, Refused, SlowDown, Unsure
-from messengers.budget import UNLIMITED, Bucket, PlaceBudget
+from messengers.buckets import UNLIMITED, Bucket
+from messengers.budget import PlaceBudget
 from messengers.telegram.chat import TelegramChat
 from messengers.telegram.contents import LARGEST_PHOTO
 from messengers.telegram.files import LARGEST_FILE, caption_of

@@ -14,6 +14,7 @@ from functools import wraps
 from typing import Any
 
 import pytest
+from aiogram.client.session.aiohttp import AiohttpSession
 from pydantic import SecretStr
 
 from chat.buttons import Action, encode
@@ -22,6 +23,7 @@ from chat.incoming import Incoming, Invoked, Pressed, Said, Unreadable
 from messengers.base import Fatal
 from messengers.telegram.calls import RawSendMessage
 from messengers.telegram.messenger import Telegram
+from messengers.telegram.rivals import Rivals
 from messengers.telegram.settings import TelegramSettings
 from tests.servers.telegram import Fault, TelegramServer
 from tests.servers.telegram_client import keyboard, telegram_client
@@ -300,6 +302,63 @@ async def test_a_token_that_is_revoked_meanwhile_ends_it_too() -> None:
         async with Telegram(settings(server), {"help"}, MENU) as messenger, asyncio.timeout(PATIENCE):
             with pytest.raises(Fatal, match=r"telegram\.token"):
                 await messenger.run(Desk().receive)
+
+
+@hurried
+async def test_another_program_with_the_same_token_that_stays_ends_it_with_a_sentence() -> None:
+    async with TelegramServer() as server, Telegram(settings(server), {"help"}, MENU) as rival:
+        other = asyncio.create_task(rival.run(Desk().receive))
+        clock = asyncio.get_running_loop().time
+        async with Telegram(settings(server), {"help"}, MENU) as messenger, asyncio.timeout(3 * PATIENCE):
+            began = clock()
+            done, _ = await asyncio.wait({other, asyncio.create_task(messenger.run(Desk().receive))},
+                                         return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+            assert clock() - began > 60
+        (ended, *_) = done
+        with pytest.raises(Fatal, match=r"another program .*token of its own"):
+            ended.result()
+        other.cancel()
+        with suppress(asyncio.CancelledError, Fatal):
+            await other
+
+
+@hurried
+async def test_the_short_overlap_of_a_restart_ends_nothing() -> None:
+    async with TelegramServer() as server:
+        desk = Desk()
+        server.faults.next("getUpdates", *[Fault.conflict()] * 4)
+        async with polling(server, desk):
+            server.private().say("hello")
+            await desk.has(1)
+            assert server.faults.planned == 0
+
+
+def test_conflicts_count_as_one_only_while_they_follow_each_other() -> None:
+    rivals = Rivals()
+    assert not any(rivals.seen(second) for second in range(0, 61, 4))
+    assert rivals.seen(64)
+    assert not any(rivals.seen(1000.0 + 46 * times) for times in range(20)), "a quiet time in between begins anew"
+    assert not any(Rivals().seen(second) for second in (0, 30, 61)), "too few"
+
+
+@hurried
+async def test_a_poller_that_hears_nothing_for_long_connects_anew_and_loses_nothing() -> None:
+    async with TelegramServer() as server, Telegram(settings(server), {"help"}, MENU) as messenger:
+        desk, session = Desk(), messenger._polling.session
+        assert isinstance(session, AiohttpSession)
+        server.faults.next("getUpdates", Fault.bad_gateway(), Fault.bad_gateway())
+        messenger._last_good_poll -= 79
+        messenger._renewed_at -= 79
+        server.private().say("hello")
+        first = await session.create_session()
+        task = asyncio.create_task(messenger.run(desk.receive))
+        await desk.has(1)
+        assert first.closed
+        assert not (await session.create_session()).closed
+        assert messenger.seconds_since_poll < 79
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 @hurried

@@ -1,0 +1,175 @@
+"""A model's Markdown, read so that nothing of it gets lost: events of the parser, whatever HTML and LaTeX is in it.
+
+The parser keeps HTML blocks apart from Markdown, drops definitions that nothing refers to and surplus cells of tables,
+and knows no `\\(…\\)`. So the source is parsed several times, with backslashes put before what it would lose.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pyromark
+
+from messengers.fences import open_fence
+
+Event = tuple[Any, Any]  # what it is; its range in bytes of the source in UTF-8: {"start": 0, "end": 5}
+
+OPTIONS = (
+    pyromark.Options.ENABLE_TABLES
+    | pyromark.Options.ENABLE_STRIKETHROUGH
+    | pyromark.Options.ENABLE_TASKLISTS
+    | pyromark.Options.ENABLE_MATH
+)
+LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+# Each pass lets one more level of HTML blocks be read as Markdown; what is left after that is bare text.
+_MOST_PASSES = 8
+_MIGHT_BE_CODE = re.compile(rb"`|~~~|^\s*$")
+_CODE_SPAN = re.compile(rb"(?<![`\\])(`+)(?!`).+?(?<!`)\1(?!`)")
+_BAR = re.compile(rb"(?<!\\)\|")
+# `\(x\)` and `\[x\]` are how models write LaTeX; what looks like words in escaped brackets is left alone.
+_LATEX = re.compile(
+    rb"(?<!\\)\\(?:\((?P<inline>(?:(?!\n\s*\n)[^$]){1,500}?)\\\)|\[(?P<display>(?:(?!\n\s*\n)[^$]){1,1000}?)\\\])"
+)
+_FORMULA = re.compile(rb"\\[A-Za-z]|[\^_=]|^\s*[A-Za-z]\s*$")
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LONE = re.compile("[\ud800-\udfff]")
+
+# While an answer grows: marks at its end, of which it is not known yet what they will be.
+_LAST_MARKS = re.compile(r"(?:(?:^|\n)[ \t>]*[-=*_`~+#]+[ \t]*|[*_`~]+|!?\[)\Z")
+_LAST_FENCE_MARKS = re.compile(r"(?:^|\n)[ \t>]*[`~]+[ \t]*\Z")
+_HALF_LINK = re.compile(r"!?\[([^\[\]\n]*)\](?:\([^()\s]*)\Z")
+_BACKTICK = re.compile(r"(?<![`\\])`(?!`)")
+_CLOSED_CODE = re.compile(r"(`+)[^`]*\1")
+_STARS = re.compile(r"(?<![\\*])\*\*(?!\*)")
+_OPENING_STARS = re.compile(r"(?:^|[^\\*A-Za-z0-9])\*\*[^\s*]")
+
+
+def cleaned(source: str) -> str:
+    """Without what is no text: halves of surrogate pairs (whole pairs are joined), control characters, CR."""
+    if _LONE.search(source):
+        source = source.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if "\r" in source:
+        source = source.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL.sub(" ", source)
+
+
+def closed(source: str) -> str:
+    """An unfinished source without what would flicker: half a link, marks at the end, bold or code not closed yet."""
+    if open_fence(source):
+        return _LAST_FENCE_MARKS.sub("", source)
+    source = _HALF_LINK.sub(r"\1", _LAST_MARKS.sub("", source)).rstrip()
+    line = source[source.rfind("\n") + 1 :]
+    if len(_BACKTICK.findall(line)) % 2:
+        source, line = source + "`", line + "`"
+    line = _CLOSED_CODE.sub("", line)
+    if len(_STARS.findall(line)) % 2 and _OPENING_STARS.search(line, max(0, line.rfind("**") - 1)):
+        source += "**"
+    return source
+
+
+def read(source: str) -> tuple[bytes, list[Event]]:
+    """The text that was parsed (the source with escapes in it, in UTF-8) and its events."""
+    text = _with_dollars(source)
+    events = _parse(text)
+    for _ in range(_MOST_PASSES):
+        data = text.encode()
+        offsets = [*_html_blocks(data, events), *_unused_definitions(text, data, events), *_surplus(data, events)]
+        if not offsets:
+            break
+        text = _escaped(data, offsets)
+        events = _parse(text)
+    return text.encode(), events
+
+
+def is_formula(text: str) -> bool:
+    """Whether what stands between dollars is LaTeX, and not the space between two prices."""
+    return _FORMULA.search(text.encode()) is not None
+
+
+def _parse(text: str) -> list[Event]:
+    return list(pyromark.events_with_range(text, options=OPTIONS))
+
+
+def _escaped(data: bytes, offsets: Iterable[int]) -> str:
+    pieces, start = [], 0
+    for offset in sorted(set(offsets)):
+        pieces.append(data[start:offset])
+        start = offset
+    return b"\\".join([*pieces, data[start:]]).decode()
+
+
+def _with_dollars(source: str) -> str:
+    """LaTeX's brackets as dollars, which the parser knows; not in code."""
+    if "\\(" not in source and "\\[" not in source:
+        return source
+    data, start, pieces = source.encode(), 0, []
+    for event, span in _parse(source):
+        if isinstance(event, dict) and ("Code" in event or "CodeBlock" in event.get("Start", ())):
+            pieces += [_LATEX.sub(_dollars, data[start : span["start"]]), data[span["start"] : span["end"]]]
+            start = span["end"]
+    return b"".join([*pieces, _LATEX.sub(_dollars, data[start:])]).decode()
+
+
+def _dollars(found: re.Match[bytes]) -> bytes:
+    formula = found["inline"] or found["display"]
+    if not _FORMULA.search(formula):
+        return found[0]
+    mark = b"$" if found["inline"] else b"$$"
+    return mark + formula.strip() + mark
+
+
+def _html_blocks(data: bytes, events: Sequence[Event]) -> Iterator[int]:
+    """Where lines open HTML blocks. Only up to what may be code: a backslash would be shown there."""
+    reading = False
+    for event, span in events:
+        if event == {"Start": "HtmlBlock"}:
+            reading = True
+        elif reading and "Html" in event:
+            line = data[span["start"] : span["end"]]
+            if line.lstrip().startswith(b"<"):
+                yield span["start"] + line.index(b"<")
+            reading = not _MIGHT_BE_CODE.search(line)
+
+
+def _unused_definitions(text: str, data: bytes, events: Sequence[Event]) -> Iterator[int]:
+    """Where `[label]: address` stands without being used: often the list of sources at the end of an answer."""
+    if "]:" not in text:
+        return
+    used = {_label(link["id"]) for link in _links(events)}
+    for label, definition in pyromark.reference_definitions(text, options=OPTIONS).items():
+        if _label(label) not in used:
+            yield data.index(b"[", definition["span"]["start"])
+
+
+def _surplus(data: bytes, events: Sequence[Event]) -> Iterator[int]:
+    """The bars of table rows that have more cells than the table: those in code (`a || b`) at first, then the others.
+
+    The parser drops the surplus cells.
+    """
+    row = cell_end = 0
+    for event, span in events:
+        if event == {"Start": "TableRow"}:
+            row = cell_end = span["start"]
+        elif event == {"End": "TableCell"}:
+            cell_end = span["end"]
+        elif event == {"End": "TableRow"} and data[cell_end : span["end"]].strip(b" \t\r\n|"):
+            line = data[row : span["end"]].rstrip(b" \t\r\n|")
+            in_code = [row + code.start() + bar for code in _CODE_SPAN.finditer(line) for bar in _bars(code[0])]
+            yield from in_code or (cell_end + bar for bar in _bars(line[cell_end - row :]))
+
+
+def _bars(text: bytes) -> list[int]:
+    return [bar.start() for bar in _BAR.finditer(text)]
+
+
+def _links(events: Sequence[Event]) -> Iterator[dict[str, str]]:
+    for event, _ in events:
+        match event:
+            case {"Start": {"Link": link}} | {"Start": {"Image": link}}:
+                yield link
+
+
+def _label(label: str) -> str:
+    return " ".join(label.split()).casefold()
