@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: help run setup test test-providers lint bench pin clean
+.PHONY: help run setup test test-providers test-browser lint bench docs pin clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 —/p' Makefile
@@ -32,6 +32,9 @@ test: .venv/installed-dev  ## all tests (make test ARGS="-k stop")
 test-providers: .venv/installed-dev  ## the providers against real servers, which it installs into a cache (minutes, the first time)
 	@$(PY) -m pytest -m real -n0 -s -rs tests/real $(ARGS)
 
+test-browser: .venv/installed-dev  ## the playground's page in headless Chromium, which it installs if it can
+	@$(PY) -m pytest -m browser -n2 -rs tests/browser $(ARGS)
+
 lint: .venv/installed-dev  ## style, types, and who may import whom
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
@@ -40,6 +43,9 @@ lint: .venv/installed-dev  ## style, types, and who may import whom
 
 bench: .venv/installed-dev  ## what a reply costs and how late it is (prints, asserts nothing)
 	@$(PY) -m bench $(ARGS)
+
+docs: .venv/installed-dev  ## write docs/configuration.md anew, from the settings
+	@$(PY) -m docs.reference
 
 pin:  ## write the pinned requirements anew (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
