@@ -1,6 +1,5 @@
 """The program as it is measured: its processor time and its memory, from /proc."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +14,22 @@ class Memory:
     peak: float
 
 
+def waited_seconds(process: int | str) -> float:
+    """How long the first thread of a process ("self": ours) was ready to run, and no core was free."""
+    return int(Path(f"/proc/{process}/schedstat").read_text("ascii").split()[1]) / 1e9
+
+
 class Bot(Program):
     """The whole program in a process of its own, killed at the end."""
 
     def cpu_seconds(self) -> float:
-        """Processor time of all its threads so far, user and system; counted in ticks (10 ms as a rule)."""
-        fields = (self._proc / "stat").read_text("utf-8").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time of all its threads that still run, user and system."""
+        threads = (self._proc / "task").iterdir()
+        return sum(int((thread / "schedstat").read_text("ascii").split()[0]) for thread in threads) / 1e9
+
+    def waited_seconds(self) -> float:
+        """How long its first thread was ready to run, and no core was free."""
+        return waited_seconds(self._proc.name)
 
     def memory(self) -> Memory:
         """Its memory, code of shared libraries included."""

@@ -23,6 +23,13 @@ class Table:
             [self.title, *(_line(cells, widths) for cells in lines), *(f"  {note}" for note in self.notes)]
         )
 
+    def markdown(self) -> str:
+        """The same as a section of a page."""
+        head = ["| | " + " | ".join(self.columns) + " |", "|---|" + "---:|" * len(self.columns)]
+        rows = [f"| {' | '.join(cell.strip() for cell in row)} |" for row in self.rows]
+        notes = ["", *(f"{note}.  " for note in self.notes)] if self.notes else []
+        return "\n".join([f"## {self.title[:1].upper()}{self.title[1:]}", "", *head, *rows, *notes, ""])
+
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     label, *figures = (
