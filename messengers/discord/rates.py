@@ -19,7 +19,7 @@ from messengers.budget import Budget, Budgets
 from messengers.discord.calls import is_over
 
 START = Rate(burst=4, per_second=1, reserve=1)  # of a place, until its headers tell more
-OVERALL = Rate(burst=20, per_second=40, reserve=0)
+OVERALL = Rate(burst=5, per_second=40)  # 50 in any second is what Discord allows
 TOKEN_MARGIN_SECONDS = 60.0  # before a token ends, answers go over to the channel
 
 _PLACE = re.compile(r"/channels/(?P<channel>\d+)/(?:messages|typing)|/webhooks/\d+/(?P<token>[^/?]+)")
