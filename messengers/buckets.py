@@ -207,9 +207,12 @@ class Bucket:
         self._grant()
 
     def start_with(self, tokens: float) -> None:
-        """What is left at the start, where calls of an earlier run may still count."""
+        """What is left at the start, where calls of an earlier run may still count: of windows only the reserve."""
         self._refill()
         self._tokens = min(tokens, self._rate.burst)
+        for window in self._windows.values():
+            while window.left > window.reserve:
+                window.count(self._updated)
 
     def slow_down(self, seconds: float) -> None:
         """Grant nothing for that long, and less than before after that."""

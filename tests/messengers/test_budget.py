@@ -266,3 +266,14 @@ def test_edits_count_for_the_token_only_where_that_is_so(edits_count: bool, seco
         assert sum(budgets.tally.calls.values()) == 5
 
     run_virtual(work())
+
+
+def test_after_a_restart_only_the_reserve_of_a_window_is_left_where_somebody_wrote_just_now() -> None:
+    async def work() -> None:
+        budgets = Budgets(lambda _: Rate(burst=20, per_second=20, at_most=AtMost(10, 60, reserve=3)))
+        budgets.written_before(["telegram:1"])
+        bucket = budgets.of(Address("telegram", "1")).bucket
+        await asyncio.sleep(1)
+        assert await times(bucket, Priority.FINAL, 4) == [0, 0, 0, 59]
+
+    run_virtual(work())
