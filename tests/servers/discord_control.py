@@ -11,15 +11,14 @@ channel calls      {channel}: all versions of all messages | all calls of the bo
 record             faults, 429s, sessions, repeated nonces
 """
 
-import argparse
 import asyncio
-import signal
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
 
+from tests.servers.control import add_control, read_arguments, serve
 from tests.servers.discord_answers import readable
 from tests.servers.discord_errors import Json
 from tests.servers.discord_faults import ANY, Fault
@@ -32,17 +31,7 @@ class ControlledDiscord(DiscordServer):
     """The stand-in with its control API on the same port."""
 
     def add_routes(self, app: web.Application) -> None:
-        app.router.add_post("/control/{verb}", self._control)
-
-    async def _control(self, request: web.Request) -> web.Response:
-        verb = _VERBS.get(request.match_info["verb"])
-        if not verb:
-            return web.json_response({"error": f"one of {', '.join(_VERBS)}"}, status=404)
-        try:
-            wanted = await request.json() if request.can_read_body else {}
-            return web.json_response({"result": verb(self, wanted)})
-        except (LookupError, TypeError, ValueError) as error:
-            return web.json_response({"error": repr(error)}, status=400)
+        add_control(app, self, _VERBS)
 
 
 def _place(server: DiscordServer, wanted: Json) -> int:
@@ -154,20 +143,8 @@ _VERBS: dict[str, Callable[[DiscordServer, Json], Any]] = {
 }
 
 
-async def serve(port: int, token: str) -> None:
-    """Serve until SIGINT or SIGTERM; the REST and the gateway URL are printed once it listens."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with ControlledDiscord(port=port, token=token, rates=RateRules()) as server:
-        print(server.rest_url, server.gateway_url, flush=True)
-        await stopped.wait()
-
-
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="A stand-in for Discord on loopback.")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one, and prints it")
-    parser.add_argument("--token", default=TOKEN)
-    chosen = parser.parse_args()
-    asyncio.run(serve(chosen.port, chosen.token))
+    chosen = read_arguments("A stand-in for Discord on loopback.", TOKEN)
+    stand_in = ControlledDiscord(port=chosen.port, token=chosen.token, rates=RateRules())
+    asyncio.run(serve(stand_in, lambda server: f"{server.rest_url} {server.gateway_url}"))

@@ -11,15 +11,14 @@ flood advance      {rules of FloodRules} | {seconds}
 chat calls record  {chat}: all versions of all messages | all calls | faults, refusals, updates
 """
 
-import argparse
 import asyncio
-import signal
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
 from aiohttp import web
 
+from tests.servers.control import add_control, read_arguments, serve
 from tests.servers.telegram import TOKEN, TelegramServer
 from tests.servers.telegram_faults import Fault
 from tests.servers.telegram_text import Json
@@ -30,17 +29,7 @@ class ControlledTelegram(TelegramServer):
     """The stand-in with its control API on the same port."""
 
     def add_routes(self, app: web.Application) -> None:
-        app.router.add_post("/control/{verb}", self._control)
-
-    async def _control(self, request: web.Request) -> web.Response:
-        verb = _VERBS.get(request.match_info["verb"])
-        if not verb:
-            return web.json_response({"error": f"one of {', '.join(_VERBS)}"}, status=404)
-        try:
-            wanted = await request.json() if request.can_read_body else {}
-            return web.json_response({"result": verb(self, wanted)})
-        except (LookupError, TypeError, ValueError) as error:
-            return web.json_response({"error": repr(error)}, status=400)
+        add_control(app, self, _VERBS)
 
 
 def _user(wanted: Json) -> Person | None:
@@ -118,20 +107,8 @@ _VERBS: dict[str, Callable[[TelegramServer, Json], Any]] = {
 }
 
 
-async def serve(port: int, token: str) -> None:
-    """Serve until SIGINT or SIGTERM; the base URL is printed once it listens."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with ControlledTelegram(port=port, token=token) as server:
-        print(server.base_url, flush=True)
-        await stopped.wait()
-
-
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="A stand-in for Telegram's Bot API on loopback.")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one, and prints it")
-    parser.add_argument("--token", default=TOKEN)
-    chosen = parser.parse_args()
-    asyncio.run(serve(chosen.port, chosen.token))
+    chosen = read_arguments("A stand-in for Telegram's Bot API on loopback.", TOKEN)
+    stand_in = ControlledTelegram(port=chosen.port, token=chosen.token)
+    asyncio.run(serve(stand_in, lambda server: server.base_url))

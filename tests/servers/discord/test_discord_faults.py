@@ -2,33 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import aiohttp
 import discord
 import pytest
 
-from tests.servers.discord_client import Recorder, discord_client
+from tests.servers.discord_client import Recorder
 from tests.servers.discord_faults import Injected
 from tests.servers.discord_server import CREATE, EDIT, Channel, DiscordServer, Fault, RateRules
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as server:
-        server.channel("general")
-        yield server
-
-
-@pytest.fixture
-async def bot(server: DiscordServer) -> AsyncIterator[Recorder]:
-    async with discord_client(server, Recorder()) as client:
-        yield client
-
-
-@pytest.fixture
-def general(server: DiscordServer) -> Channel:
-    return server.channel("general")
 
 
 async def post(server: DiscordServer, channel: Channel, text: str) -> aiohttp.ClientResponse:

@@ -1,31 +1,11 @@
 """Whom the stand-in Discord's messages ping, and which of them a bot may read, as discord.py sees it."""
 
-from collections.abc import AsyncIterator
-
 import discord
 import pytest
 
 from tests.servers import discord_world as permissions
 from tests.servers.discord_client import Recorder, code_of, discord_client
 from tests.servers.discord_server import Channel, DiscordServer, Upload
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as server:
-        server.channel("general")
-        yield server
-
-
-@pytest.fixture
-async def bot(server: DiscordServer) -> AsyncIterator[Recorder]:
-    async with discord_client(server, Recorder()) as client:
-        yield client
-
-
-@pytest.fixture
-def general(server: DiscordServer) -> Channel:
-    return server.channel("general")
 
 
 async def test_only_allowed_mentions_ping(server: DiscordServer, general: Channel, bot: Recorder) -> None:

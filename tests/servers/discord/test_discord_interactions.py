@@ -2,31 +2,12 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
 
 import discord
 import pytest
 
-from tests.servers.discord_client import Recorder, discord_client, offer
+from tests.servers.discord_client import Recorder, offer
 from tests.servers.discord_server import CALLBACK, WEBHOOK_EDIT, Channel, DiscordServer, Fault, RateRules
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as server:
-        server.channel("general")
-        yield server
-
-
-@pytest.fixture
-async def bot(server: DiscordServer) -> AsyncIterator[Recorder]:
-    async with discord_client(server, Recorder()) as client:
-        yield client
-
-
-@pytest.fixture
-def general(server: DiscordServer) -> Channel:
-    return server.channel("general")
 
 
 async def test_a_command_is_registered_and_its_answer_is_shown(

@@ -1,7 +1,6 @@
 """The stand-in Discord's messages, driven by an unmodified discord.py client: what it takes, shows and refuses."""
 
 import io
-from collections.abc import AsyncIterator
 
 import discord
 import pytest
@@ -9,24 +8,6 @@ import pytest
 from tests.servers import discord_world as permissions
 from tests.servers.discord_client import Recorder, code_of, discord_client
 from tests.servers.discord_server import Channel, DiscordServer, Upload
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as server:
-        server.channel("general")
-        yield server
-
-
-@pytest.fixture
-async def bot(server: DiscordServer) -> AsyncIterator[Recorder]:
-    async with discord_client(server, Recorder()) as client:
-        yield client
-
-
-@pytest.fixture
-def general(server: DiscordServer) -> Channel:
-    return server.channel("general")
 
 
 async def test_a_client_logs_in_and_finds_guilds_channels_threads_and_roles(server: DiscordServer) -> None:

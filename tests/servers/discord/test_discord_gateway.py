@@ -1,7 +1,7 @@
 """The stand-in Discord's gateway, driven by an unmodified discord.py client: sessions, resumes, and all that drops."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import aiohttp
 import discord
@@ -10,24 +10,6 @@ import pytest
 from tests.servers.discord_client import Recorder, discord_client, redirected
 from tests.servers.discord_server import Channel, DiscordServer
 from tests.servers.discord_sessions import GUILD_MEMBERS, MESSAGE_CONTENT
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as server:
-        server.channel("general")
-        yield server
-
-
-@pytest.fixture
-async def bot(server: DiscordServer) -> AsyncIterator[Recorder]:
-    async with discord_client(server, Recorder()) as client:
-        yield client
-
-
-@pytest.fixture
-def general(server: DiscordServer) -> Channel:
-    return server.channel("general")
 
 
 async def _lost(server: DiscordServer, drop: Callable[[], object]) -> None:

@@ -1,32 +1,12 @@
 """The stand-in Discord's commands: where they are offered, what they take, what Discord refuses to register."""
 
-from collections.abc import AsyncIterator
-
 import discord
 import pytest
 from discord import app_commands
 
-from tests.servers.discord_client import Recorder, discord_client, offer
+from tests.servers.discord_client import Recorder, offer
 from tests.servers.discord_server import Channel, DiscordServer, Upload
 from tests.servers.discord_world import MANAGE_GUILD
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as server:
-        server.channel("general")
-        yield server
-
-
-@pytest.fixture
-async def bot(server: DiscordServer) -> AsyncIterator[Recorder]:
-    async with discord_client(server, Recorder()) as client:
-        yield client
-
-
-@pytest.fixture
-def general(server: DiscordServer) -> Channel:
-    return server.channel("general")
 
 
 async def test_commands_are_where_they_are_offered_and_take_what_they_declare(
