@@ -50,6 +50,32 @@ class Budget(Protocol):
         ...
 
 
+class Relayed:
+    """A budget that is another one, which may change: what wraps budgets overrides what it is there for."""
+
+    @property
+    def _now(self) -> Budget:
+        """The budget of the moment."""
+        raise NotImplementedError
+
+    async def permit(self, priority: Priority, *, new: bool = True) -> None:
+        """See `Budget.permit`."""
+        await self._now.permit(priority, new=new)
+
+    def slow_down(self, seconds: float) -> None:
+        """See `Budget.slow_down`."""
+        self._now.slow_down(seconds)
+
+    def skip(self) -> None:
+        """See `Budget.skip`."""
+        self._now.skip()
+
+    @property
+    def pace(self) -> float:
+        """See `Budget.pace`."""
+        return self._now.pace
+
+
 class PlaceBudget:
     """A place's bucket under the one of its bot token."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from chat.incoming import Address, Incoming, Invoked, Pressed, Said
 from messengers.base import MessengerError, Reception, Refused, Suggestion
 from messengers.buckets import Priority
-from messengers.budget import Budget
+from messengers.budget import Budget, Relayed
 from messengers.discord.calls import Rest
 from messengers.discord.commands import Sentences, Tree
 from messengers.discord.interactions import AUTOCOMPLETE, EPHEMERAL, Forms, Suggesting, Wondering
@@ -24,30 +24,21 @@ MOST_PROPOSALS, LONGEST_PROPOSAL = 25, 100
 SAY, THINK, KEEP, PROPOSE, OPEN_FORM = 4, 5, 6, 8, 9  # types of answers
 
 
-class Acknowledged:
+class Acknowledged(Relayed):
     """A place's budget, from which there is no permit before the interaction got its first answer."""
 
     def __init__(self, budget: Budget, answered: asyncio.Event) -> None:
         self._budget = budget
         self._answered = answered
 
-    async def permit(self, priority: Priority, *, new: bool = True) -> None:
-        """Wait until one call may be made."""
-        await self._answered.wait()
-        await self._budget.permit(priority, new=new)
-
-    def slow_down(self, seconds: float) -> None:
-        """The messenger refused a call here for that long."""
-        self._budget.slow_down(seconds)
-
-    def skip(self) -> None:
-        """A text is not shown, because there is a newer one already."""
-        self._budget.skip()
-
     @property
-    def pace(self) -> float:
-        """Seconds to leave between two calls that show text in the making."""
-        return self._budget.pace
+    def _now(self) -> Budget:
+        return self._budget
+
+    async def permit(self, priority: Priority, *, new: bool = True) -> None:
+        """See `Budget.permit`."""
+        await self._answered.wait()
+        await super().permit(priority, new=new)
 
 
 class Answering:

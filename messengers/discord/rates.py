@@ -14,8 +14,8 @@ from typing import Any
 import aiohttp
 
 from chat.incoming import Address
-from messengers.buckets import Priority, Rate
-from messengers.budget import Budget, Budgets
+from messengers.buckets import Rate
+from messengers.budget import Budget, Budgets, Relayed
 from messengers.discord.calls import is_over
 
 START = Rate(burst=4, per_second=1, reserve=1)  # of a place, until its headers tell more
@@ -54,30 +54,13 @@ def _key(address: Address) -> str:
     return address.budget if over or not address.token else address.token
 
 
-class _TokenThenChannel:
-    """See `Budget`: two of them, one after the other."""
+class _TokenThenChannel(Relayed):
+    """Two budgets, one after the other."""
 
     def __init__(self, token: Budget, channel: Budget, expires_at: float) -> None:
         self._token = token
         self._channel = channel
         self._expires_at = expires_at
-
-    async def permit(self, priority: Priority, *, new: bool = True) -> None:
-        """Wait until one call may be made."""
-        await self._now.permit(priority, new=new)
-
-    def slow_down(self, seconds: float) -> None:
-        """Discord refused a call for that long."""
-        self._now.slow_down(seconds)
-
-    def skip(self) -> None:
-        """A text is not shown, because there is a newer one already."""
-        self._now.skip()
-
-    @property
-    def pace(self) -> float:
-        """Seconds to leave between two calls that show text in the making."""
-        return self._now.pace
 
     @property
     def _now(self) -> Budget:
