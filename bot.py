@@ -91,13 +91,14 @@ async def run(config: Config) -> None:
     for number, event in ((signal.SIGINT, ended), (signal.SIGTERM, ended), (signal.SIGHUP, reload)):
         asyncio.get_running_loop().add_signal_handler(number, event.set)
     async with AsyncExitStack() as stack:
-        messengers = await _messengers(config, stack)
+        texts = Texts.load(config.language)  # once: parsing them takes a tenth of a second
+        messengers = await _messengers(config, texts, stack)
         store: Store = await stack.enter_async_context(SqliteStore(config.storage.path))
         outliving = await stack.enter_async_context(AsyncExitStack())  # providers close after the replies that use them
         tasks = await stack.enter_async_context(Tasks())
         counts = Counts()
         outbox = Outbox(lambda address: messengers[address.messenger].open(address), store, tasks, counts.note)
-        program = Program(config, messengers, store, outbox, tasks, note=counts.note)
+        program = Program(config, messengers, store, outbox, tasks, texts=texts, note=counts.note)
         reception = await outliving.enter_async_context(program)
         recent = await store.recent_places(RECENT_SECONDS)
         for messenger in messengers.values():
@@ -121,10 +122,9 @@ def _patience(config: Config) -> float:
     return 2 * max(timeouts, default=60.0) + 60
 
 
-async def _messengers(config: Config, stack: AsyncExitStack) -> Mapping[str, Messenger]:
+async def _messengers(config: Config, texts: Texts, stack: AsyncExitStack) -> Mapping[str, Messenger]:
     """Those that are configured; a library is imported only for its own."""
     messengers: dict[str, Messenger] = {}
-    texts = Texts.load(config.language)
     if config.playground:
         folder = config.storage.path.with_name("playground")
         playground = Playground(config.playground, menu(texts), folder, texts.section("page"))
@@ -153,10 +153,12 @@ class Program:
         outbox: Outbox,
         tasks: Tasks,
         *,
+        texts: Texts,
         note: Note,
     ) -> None:
         self._note = note
         self.config = config
+        self.texts = texts
         self.messengers = messengers
         self._outbox = outbox
         self._tasks = tasks
@@ -173,7 +175,7 @@ class Program:
         self._earlier: list[AsyncExitStack] = []  # of configs before, until the last answer of theirs is over
 
     async def __aenter__(self) -> Reception:
-        services = await self._services(self.config, self._providers)
+        services = await self._services(self.config, self.texts, self._providers)
         self._reception = Reception(services, self._outbox, self._tasks, self._note)
         return self._reception
 
@@ -194,8 +196,9 @@ class Program:
             log.warning("what changed in a messenger, storage or health takes effect at the next start")
         set_up_log(config.log, config.secrets() | self.config.secrets())
         providers, earlier = AsyncExitStack(), self._providers
-        services = await self._services(config, providers)
-        self.config, self._providers = config, providers
+        texts = Texts.load(config.language)
+        services = await self._services(config, texts, providers)
+        self.config, self.texts, self._providers = config, texts, providers
         self._earlier.append(earlier)
         self._tasks.start(self._retire(services, earlier), "reload")
         log.info("the config was read again")
@@ -213,11 +216,11 @@ class Program:
         trusted = [name for name, page in pages.items() if page.trusted]
         return Access(config.access, trusted, admitted=[name for name in pages if name not in trusted])
 
-    async def _services(self, config: Config, stack: AsyncExitStack) -> Services:
+    async def _services(self, config: Config, texts: Texts, stack: AsyncExitStack) -> Services:
         answering = await open_models(config, stack, self.record)
         return Services(
             bot=self._bot,
-            texts=Texts.load(config.language),
+            texts=texts,
             access=self._access(config),
             limits=config.limits,
             models=answering.models,
@@ -235,7 +238,7 @@ async def _serve(
     async with Tasks() as intake:
         for messenger in program.messengers.values():
             intake.start(messenger.run(reception), messenger.name)
-        intake.start(_greet(program.config, program.messengers), "greeting")
+        intake.start(_greet(program.config, program.texts, program.messengers), "greeting")
         intake.start(_follow(program, changes), "config")
         await first_to_end(ended.wait(), intake.crash(), tasks.crash())
         # The messengers stay while replies end, so that people see them end; they only take nothing in any more.
@@ -250,9 +253,9 @@ async def _follow(program: Program, changes: ConfigChanges) -> None:
         await program.reload()
 
 
-async def _greet(config: Config, messengers: Mapping[str, Messenger]) -> None:
+async def _greet(config: Config, texts: Texts, messengers: Mapping[str, Messenger]) -> None:
     """Say on the terminal what runs, where, and the next step."""
-    say = Texts.load(config.language).of("").say
+    say = texts.of("").say
     lines = [say("welcome.title")]
     playground = messengers.get(Playground.name)
     if isinstance(playground, Playground):
