@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from tests.servers.faults import NetworkFault, drawn
+
 FaultKind = Literal["flood", "html", "refusal", "reset", "stall", "cut_body", "wrong_type"]
 
 CREATE = "POST /channels/*/messages"
@@ -18,15 +20,10 @@ ANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One way for a call to fail. `applied`: whether the call takes effect although its answer fails to arrive.
-
-    `seconds` is the wait that a flood asks for, or the silence of a stall; `via`, `everywhere` belong to a flood.
-    """
+class Fault(NetworkFault):
+    """See `NetworkFault`; besides those of any network, what Discord answers. `via`, `everywhere` belong to a flood."""
 
     kind: FaultKind
-    seconds: float = 0.0
-    applied: bool = False
     status: int = 0
     code: int = 0
     message: str = ""
@@ -47,26 +44,6 @@ class Fault:
     def refusal(cls, status: int, code: int, message: str = "injected") -> "Fault":
         """Any refusal in Discord's own form, such as 429 with 30046, "too many edits of an old message"."""
         return cls("refusal", status=status, code=code, message=message)
-
-    @classmethod
-    def applied_then_reset(cls) -> "Fault":
-        """The call takes effect, then the connection is reset without an answer."""
-        return cls("reset", applied=True)
-
-    @classmethod
-    def reset(cls) -> "Fault":
-        """The connection is reset before anything happened."""
-        return cls("reset")
-
-    @classmethod
-    def stall(cls, seconds: float, *, applied: bool = True) -> "Fault":
-        """No answer for that long, then the right one; not `applied`: it takes effect only then, if anyone waits."""
-        return cls("stall", seconds, applied)
-
-    @classmethod
-    def cut_body(cls) -> "Fault":
-        """The call takes effect; the headers promise more than is sent."""
-        return cls("cut_body", applied=True)
 
     @classmethod
     def wrong_type(cls) -> "Fault":
@@ -146,15 +123,7 @@ class Faults:
         elif plan:
             self._planned.remove(plan)
             return plan.fault
-        return self._drawn() if self._rates and self._concerned(call) else None
+        return drawn(self._rates, self._random) if self._rates and self._concerned(call) else None
 
     def _concerned(self, call: str) -> bool:
         return any(fnmatchcase(call, pattern) for pattern in self._patterns)
-
-    def _drawn(self) -> Fault | None:
-        chance = self._random.random()
-        for fault, rate in self._rates:
-            chance -= rate
-            if chance < 0:
-                return fault
-        return None

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from tests.servers.faults import NetworkFault, drawn
+
 FaultKind = Literal["flood", "bad_gateway", "reset", "stall", "cut_body", "conflict", "unauthorized"]
 POLLING = "getUpdates"
 DOWNLOAD = "download"  # the "method" of what is no call: reading a file
@@ -14,15 +16,10 @@ ANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One way for a call to fail. `applied`: whether the call takes effect although its answer fails to arrive.
-
-    `seconds` is the wait that a flood asks for, or the silence of a stall.
-    """
+class Fault(NetworkFault):
+    """See `NetworkFault`; besides those of any network, what Telegram answers."""
 
     kind: FaultKind
-    seconds: float = 0.0
-    applied: bool = False
 
     @classmethod
     def flood(cls, retry_after: float) -> "Fault":
@@ -33,26 +30,6 @@ class Fault:
     def bad_gateway(cls, *, applied: bool = False) -> "Fault":
         """502 with a page of HTML."""
         return cls("bad_gateway", applied=applied)
-
-    @classmethod
-    def applied_then_reset(cls) -> "Fault":
-        """The call takes effect, then the connection is reset without an answer."""
-        return cls("reset", applied=True)
-
-    @classmethod
-    def reset(cls) -> "Fault":
-        """The connection is reset before anything happened."""
-        return cls("reset")
-
-    @classmethod
-    def stall(cls, seconds: float, *, applied: bool = True) -> "Fault":
-        """No answer for that long, then the right one; not `applied`: it takes effect only then, if anyone waits."""
-        return cls("stall", seconds, applied)
-
-    @classmethod
-    def cut_body(cls) -> "Fault":
-        """The call takes effect; the headers promise more than is sent."""
-        return cls("cut_body", applied=True)
 
     @classmethod
     def conflict(cls) -> "Fault":
@@ -139,9 +116,5 @@ class Faults:
                 return plan.fault
         if not self._rates or not (self._methods is None or method in self._methods):
             return None
-        chance = self._random.random()
-        for fault, rate in self._rates:
-            chance -= rate
-            if chance < 0:
-                return fault if fault.kind != "conflict" or method == POLLING else None
-        return None
+        fault = drawn(self._rates, self._random)
+        return None if fault and fault.kind == "conflict" and method != POLLING else fault
