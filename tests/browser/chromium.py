@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.processes import ended_afterwards
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL_SECONDS = 240
 START_SECONDS = 20
@@ -57,15 +59,8 @@ def running_chromium(profile: Path) -> Iterator[str]:
     process = subprocess.Popen(
         [find_chromium(), *flags, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    try:
+    with ended_afterwards(process):
         yield _devtools(process, profile / "DevToolsActivePort")
-    finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _devtools(process: "subprocess.Popen[bytes]", written: Path) -> str:

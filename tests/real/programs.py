@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.processes import ended_afterwards
+
 START_SECONDS = 90
 
 # They must not talk to anybody, nor be sent through a proxy to themselves.
@@ -34,16 +36,9 @@ def running(command: Sequence[str], port: int, path: str, log: Path) -> Iterator
     with log.open("wb") as written:
         environment = {**os.environ, **_ALONE}
         process = subprocess.Popen(command, stdout=written, stderr=subprocess.STDOUT, env=environment)
-        try:
+        with ended_afterwards(process):
             _wait_for(process, port, path, log)
             yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int, path: str, log: Path) -> None:
