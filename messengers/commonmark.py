@@ -10,7 +10,7 @@ from typing import Any
 
 import pyromark
 
-from messengers.fences import open_fence
+from messengers.formulas import is_formula
 
 Event = tuple[Any, Any]  # what it is; its range in bytes of the source in UTF-8: {"start": 0, "end": 5}
 
@@ -31,19 +31,9 @@ _BAR = re.compile(rb"(?<!\\)\|")
 _LATEX = re.compile(
     rb"(?<!\\)\\(?:\((?P<inline>(?:(?!\n\s*\n)[^$]){1,500}?)\\\)|\[(?P<display>(?:(?!\n\s*\n)[^$]){1,1000}?)\\\])"
 )
-_FORMULA = re.compile(rb"\\[A-Za-z]|[\^_=]|^\s*[A-Za-z]\s*$")
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LONE = re.compile("[\ud800-\udfff]")
-
-# While an answer grows: marks at its end, of which it is not known yet what they will be.
-_LAST_MARKS = re.compile(r"(?:(?:^|\n)[ \t>]*[-=*_`~+#]+[ \t]*|[*_`~]+|!?\[)\Z")
-_LAST_FENCE_MARKS = re.compile(r"(?:^|\n)[ \t>]*[`~]+[ \t]*\Z")
-_HALF_LINK = re.compile(r"!?\[([^\[\]\n]*)\](?:\([^()\s]*)\Z")
-_BACKTICK = re.compile(r"(?<![`\\])`(?!`)")
-_CLOSED_CODE = re.compile(r"(`+)[^`]*\1")
-_STARS = re.compile(r"(?<![\\*])\*\*(?!\*)")
-_OPENING_STARS = re.compile(r"(?:^|[^\\*A-Za-z0-9])\*\*[^\s*]")
 
 
 def cleaned(source: str) -> str:
@@ -53,20 +43,6 @@ def cleaned(source: str) -> str:
     if "\r" in source:
         source = source.replace("\r\n", "\n").replace("\r", "\n")
     return _CONTROL.sub(" ", source)
-
-
-def closed(source: str) -> str:
-    """An unfinished source without what would flicker: half a link, marks at the end, bold or code not closed yet."""
-    if open_fence(source):
-        return _LAST_FENCE_MARKS.sub("", source)
-    source = _HALF_LINK.sub(r"\1", _LAST_MARKS.sub("", source)).rstrip()
-    line = source[source.rfind("\n") + 1 :]
-    if len(_BACKTICK.findall(line)) % 2:
-        source, line = source + "`", line + "`"
-    line = _CLOSED_CODE.sub("", line)
-    if len(_STARS.findall(line)) % 2 and _OPENING_STARS.search(line, max(0, line.rfind("**") - 1)):
-        source += "**"
-    return source
 
 
 def read(source: str) -> tuple[bytes, list[Event]]:
@@ -81,11 +57,6 @@ def read(source: str) -> tuple[bytes, list[Event]]:
         text = _escaped(data, offsets)
         events = _parse(text)
     return text.encode(), events
-
-
-def is_formula(text: str) -> bool:
-    """Whether what stands between dollars is LaTeX, and not the space between two prices."""
-    return _FORMULA.search(text.encode()) is not None
 
 
 def _parse(text: str) -> list[Event]:
@@ -114,7 +85,7 @@ def _with_dollars(source: str) -> str:
 
 def _dollars(found: re.Match[bytes]) -> bytes:
     formula = found["inline"] or found["display"]
-    if not _FORMULA.search(formula):
+    if not is_formula(formula.decode()):
         return found[0]
     mark = b"$" if found["inline"] else b"$$"
     return mark + formula.strip() + mark

@@ -1,17 +1,18 @@
 """Long answers in parts: where a source text is cut, so that every part fits into one message.
 
 A cut never moves once it is made, and the text before it is not examined again. Fenced blocks are closed at a cut and
-opened again behind it. A call costs a scan for fences over the whole source (2 µs per KB, 25 where it is full of them)
-and one or two renderings of the part behind the last cut.
+opened again behind it, tables get their head again. A call costs a scan for fences over the whole source (2 µs per KB,
+25 where it is full of them) and one or two renderings of the part behind the last cut.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from messengers.base import Dialect, Page
 from messengers.fences import Fence, fences
+from messengers.table_heads import beheads, head_of
 
 # Where to cut, the best first: at "at"; the white space behind it is dropped. In mid-line, never before what would turn
 # into a list, a heading or a fence at the beginning of a line.
@@ -30,21 +31,27 @@ _FLAG_LETTERS = re.compile("[\U0001f1e6-\U0001f1ff]*")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The offsets of a part in the source, and the Markdown to render for it. Full parts end before the source does."""
+    """The offsets of a part in the source, and the Markdown to render for it. Full parts end before the source does.
+
+    `page`: how it looks, where that had to be found out.
+    """
 
     start: int
     end: int
     source: str
+    page: Page | None = field(default=None, compare=False, repr=False)
 
 
-def split(source: str, dialect: Dialect, cuts: Sequence[int] = ()) -> list[Part]:
+def split(source: str, dialect: Dialect, cuts: Sequence[int] = (), *, final: bool = True) -> list[Part]:
     """The parts of `source`, each of which `dialect` can render, or send plain, within its limit.
+
+    While not `final`, the last part is rendered as one that grows.
 
     `cuts` are the ends of earlier full parts (see `settled`): they stay where they are, which needs the text before
     them to be the same as it was; those behind the source are ignored. Only white space and the lines of fences get
     lost between parts; text that shows nothing makes no part.
     """
-    cutter = _Cutter(source, dialect)
+    cutter = _Cutter(source, dialect, final=final)
     parts: list[Part] = []
     start = 0
     for cut in cuts:
@@ -52,8 +59,8 @@ def split(source: str, dialect: Dialect, cuts: Sequence[int] = ()) -> list[Part]
             parts.append(cutter.part(begin, cut))
             start = cut
     while (begin := cutter.text_from(start)) < len(source):
-        part, page = cutter.next_part(begin)
-        if page.text or part.end < len(source):
+        part = cutter.next_part(begin)
+        if (part.page and part.page.text) or part.end < len(source):
             parts.append(part)
         start = part.end
     return parts
@@ -67,8 +74,9 @@ def settled(parts: Sequence[Part], source: str) -> tuple[int, ...]:
 class _Cutter:
     """Finds the parts of one source."""
 
-    def __init__(self, source: str, dialect: Dialect) -> None:
+    def __init__(self, source: str, dialect: Dialect, *, final: bool) -> None:
         self._source = source
+        self._final = final
         self._dialect = dialect
         self._fences = fences(source)
 
@@ -83,28 +91,28 @@ class _Cutter:
             return len(source)
         return begin
 
-    def next_part(self, begin: int) -> tuple[Part, Page]:
-        """The part that begins there, as long as it may be, and how it looks."""
+    def next_part(self, begin: int) -> Part:
+        """The part that begins there, as long as it may be, with its page."""
         limit = self._dialect.limit
         high = max(begin + 1, self._window(begin))
         cut = high if high == len(self._source) else self._cut(begin, high)
         while True:
             part = self.part(begin, cut)
-            page = self._dialect.render(part.source, final=True)
+            page = self._dialect.render(part.source, final=self._final or cut < len(self._source))
             size = max(page.size, self._dialect.measure(part.source))
             if size <= limit or cut <= begin + 1:
-                return part, page
+                return replace(part, page=page)
             cut = self._cut(begin, max(begin + 1, min(cut - 1, begin + (cut - begin) * limit // size)))
 
     def part(self, begin: int, end: int) -> Part:
-        """The part between two offsets, its fences closed at its end and opened again at its beginning."""
+        """The part between two offsets, fences closed at its end and opened again at its beginning, tables headed."""
         text = self._source[begin:end]
         before, behind = self._fence_at(begin), self._fence_at(end) if end < len(self._source) else None
         indentation = self._indentation(begin)
         if before:
             text = self._opened_again(before, begin, end)
-        elif indentation:
-            text = _unindented(text, indentation)
+        else:
+            text = self._headed(_unindented(text, indentation) if indentation else text, begin, end)
         if behind:
             prefix = "" if behind is before else behind.prefix.removeprefix(indentation)
             text = f"{text.rstrip()}\n{prefix}{behind.marker}"
@@ -116,6 +124,14 @@ class _Cutter:
         last = max(first, min(end, fence.end))
         code = self._source[begin:first] + fence.unindented(self._source[first:last])
         return f"{fence.marker}{fence.language}\n{code}{self._source[last:end]}"
+
+    def _headed(self, text: str, begin: int, end: int) -> str:
+        """The text, below the head of the table that it goes on with, unless that leaves little room for rows."""
+        head = head_of(self._source, begin, end) if begin else ""
+        if not head or self._dialect.measure(head) > self._dialect.limit // 4:
+            return text
+        lines = (line.strip(" \t") for line in head.split("\n"))
+        return "\n".join([*lines, text])
 
     def _indentation(self, begin: int) -> str:
         """What stood before `begin` on its line, if that is white space."""
@@ -160,11 +176,17 @@ class _Cutter:
                 at = max(found.start(name) for name in pattern.groupindex)
                 if not low <= at <= high:
                     continue
-                if _tears(self._source[self._source.rfind("\n", 0, at) + 1 : at]) and self._source[at] not in "\r\n":
+                if self._damages(at, high):
                     torn.append(at)
                 else:
                     yield at
         yield from torn
+
+    def _damages(self, at: int, high: int) -> bool:
+        """Whether a cut there would tear marks, or a table's head off its rows."""
+        if self._source[at] in "\r\n":
+            return beheads(self._source, at, high + 1)
+        return _tears(self._source[self._source.rfind("\n", 0, at) + 1 : at])
 
     def _between_characters(self, begin: int, high: int) -> int:
         cuts = (cut for cut in range(high, begin, -1) if not _joined(self._source, cut))

@@ -1,10 +1,13 @@
 """What Markdown says once its marks are gone: to check that nothing of an answer gets lost."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyromark
 from telegramify_markdown.converter import STANDARD_OPTIONS
+
+_LATEX = re.compile(r"\\\((?:(?!\\\)).)*?[\^_=\\](?:(?!\\\)).)*\\\)|\\\[[^\[\]]*?[\^_=\\][^\[\]]*?\\\]", re.DOTALL)
 
 
 def letters(text: str) -> str:
@@ -19,7 +22,7 @@ def said(source: str) -> str:
 
 def _texts(source: str) -> Iterator[str]:
     event: Any  # pyromark's types don't tell the kinds of events apart
-    for event, _ in pyromark.events_with_range(source, options=STANDARD_OPTIONS):
+    for event, _ in pyromark.events_with_range(_LATEX.sub(" ", source), options=STANDARD_OPTIONS):
         match event:
             case {"Text": text} | {"Code": text} | {"Html": text}:
                 yield text

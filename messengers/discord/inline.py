@@ -4,17 +4,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from telegramify_markdown.latex_escape.helper import LatexToUnicodeHelper
-
-from messengers.commonmark import LINE_BREAK, is_formula
-from messengers.discord.escaping import address_of, code_span, escaped
+from messengers.commonmark import LINE_BREAK
+from messengers.discord.escaping import address_of, code_block, code_span, escaped
+from messengers.formulas import is_formula, readable
 
 _STRIKE, _BOLD, _ITALIC = "Strikethrough", "Strong", "Emphasis"
 _LINK = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9_]")
 _ZERO_WIDTH_SPACE = "\u200b"  # between marks that would be read as one
-
-_latex: Any = LatexToUnicodeHelper()  # has no state; the library has no types
 
 
 @dataclass(slots=True)
@@ -91,8 +88,13 @@ class Inline:
         if not is_formula(formula) or self._data[end : end + 1].isalnum():
             self._text += self._data[start:end].decode()  # `$HOME/$USER`, or two prices
             return
-        lines = [line.strip() for line in readable(formula).splitlines() if line.strip()]
-        self._add("\n".join(map(code_span, lines)), "\n".join(lines))
+        text = readable(formula)
+        if "\n" in text:
+            self._flush(goes_on=True)
+            line_end = "" if self._frames[-1].last in {"", "\n"} else "\n"
+            self._add(line_end + code_block(text), text)
+        elif text:
+            self._add(code_span(text), text)
 
     def _start(self, kind: Any, start: int) -> None:
         if kind == _STRIKE and self._data[start : start + 2] != b"~~":
@@ -167,8 +169,3 @@ def _unescaped(written: str, *, inside: str = "") -> str:
     """Without escaped characters; inside of single stars also without bold marks, which may stand there."""
     bare = re.sub(r"\\.", "", written)
     return bare.replace("**", "") if inside == "*" else bare
-
-
-def readable(formula: str) -> str:
-    """LaTeX as Unicode, as far as that goes."""
-    return str(_latex.convert(formula)).strip()

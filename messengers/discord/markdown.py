@@ -11,7 +11,7 @@ from typing import Any, Literal
 from messengers.commonmark import Event, read
 from messengers.discord.escaping import code_block
 from messengers.discord.inline import Inline
-from messengers.discord.tables import table
+from messengers.tables import without_tables
 
 RULE = "─" * 10
 _DEEPEST_LIST = 8  # "1. 1. 1. …" of a model that is stuck would be indented beyond all measure
@@ -37,7 +37,7 @@ class _Block:
 def written(source: str) -> str:
     """The source as Discord's Markdown. May raise whatever the parser does."""
     data, events = read(source)
-    return "\n".join(line.text for line in _joined(_Reader(data, events).blocks()))
+    return "\n".join(line.text for line in _joined(_Reader(data, list(without_tables(data, events))).blocks()))
 
 
 def _block(kind: Kind, text: str, *, fixed: bool = False) -> _Block:
@@ -98,9 +98,6 @@ class _Reader:
             case {"Start": {"CodeBlock": kind}}:
                 self._at += 1
                 return (self._code(kind),)
-            case {"Start": {"Table": alignments}}:
-                self._at += 1
-                return (self._table(alignments),)
             case {"Start": {"List": first}}:
                 self._at += 1
                 return (self._list(first),)
@@ -143,16 +140,6 @@ class _Reader:
             code += self._next().get("Text", "")
         return _block("code", code_block(code, language), fixed=True)
 
-    def _table(self, alignments: Sequence[str]) -> _Block:
-        rows: list[list[str]] = []
-        while not self._ended():
-            if "Start" in self._next():
-                rows.append([])
-                while not self._ended():
-                    self._at += 1
-                    rows[-1].append(" ".join(self._inline().words().split()))
-        return _block("code", code_block(table(rows, alignments)), fixed=True)
-
     def _list(self, first: int | None) -> _Block:
         self._lists += 1
         indentation = "  " if 1 < self._lists <= _DEEPEST_LIST else ""
@@ -191,4 +178,4 @@ class _Reader:
 
 def _is_block(kind: Any) -> bool:
     name = kind if isinstance(kind, str) else next(iter(kind))
-    return name in {"Paragraph", "HtmlBlock", "Heading", "BlockQuote", "CodeBlock", "Table", "List"}
+    return name in {"Paragraph", "HtmlBlock", "Heading", "BlockQuote", "CodeBlock", "List"}

@@ -8,9 +8,10 @@ import unicodedata
 from collections.abc import Callable
 
 from messengers.base import Page
-from messengers.commonmark import cleaned, closed
+from messengers.commonmark import cleaned
 from messengers.discord.escaping import escaped
 from messengers.discord.markdown import written
+from messengers.unfinished import closed
 
 LIMIT = 2000
 

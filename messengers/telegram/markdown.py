@@ -1,8 +1,8 @@
 """A model's Markdown, read so that nothing of it gets lost: the parser's events as telegramify-markdown takes them.
 
 Its own `convert()` drops HTML (`vector<int>`, `<details>`), hides what stands between `||` as a spoiler, rewrites LaTeX
-inside code blocks, moves formulas out of tables and makes text of links that Telegram refuses. So the source is parsed
-here, and the events that it would lose are replaced by text.
+inside code blocks, moves formulas out of tables, counts no wide letters in them, and makes text of links that Telegram
+refuses. So the source is parsed here, and the events that it would lose are replaced by text.
 """
 
 import re
@@ -11,6 +11,8 @@ from typing import Any
 
 from messengers import commonmark
 from messengers.commonmark import LINE_BREAK, Event
+from messengers.formulas import is_formula, readable
+from messengers.tables import without_tables
 
 _TAB = "    "  # Telegram makes one space of a tab
 _DEEPEST_LIST = 8  # "1. 1. 1. …" of a model that is stuck would be indented beyond all measure
@@ -28,7 +30,7 @@ def read(source: str) -> tuple[str, list[Event]]:
 
 def _mended(data: bytes, events: Sequence[Event]) -> Iterator[Event]:
     mender = _Mender(data)
-    for event, span in events:
+    for event, span in without_tables(data, events):
         for mended in mender.mended(event, span["start"], span["end"]):
             yield mended, span
 
@@ -39,7 +41,6 @@ class _Mender:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._in_code = False
-        self._in_table = False
         self._lists = 0
         self._behind_links: list[str | None] = []
 
@@ -59,9 +60,20 @@ class _Mender:
                 return _text(value)
             case "InlineHtml":
                 return ("SoftBreak",) if LINE_BREAK.fullmatch(value) else _text(value)
-            case "InlineMath" | "DisplayMath" if self._in_table or self._data[end : end + 1].isalnum():
-                return _text(self._data[start:end].decode())  # `$HOME/$USER`, and the walker takes it out of a table
+            case "InlineMath" | "DisplayMath":
+                return self._formula(value, start, end)
         return (event,)
+
+    def _formula(self, formula: str, start: int, end: int) -> Sequence[Any]:
+        """Readable, as code; one of several lines as a block of its own."""
+        if not is_formula(formula) or self._data[end : end + 1].isalnum():
+            return _text(self._data[start:end].decode())  # `$HOME/$USER`, or two prices
+        text = readable(formula)
+        if "\n" not in text:
+            return ({"Code": text},) if text else ()
+        before, behind = self._data[:start].rstrip(b" \t>")[-1:], self._data[end:].lstrip(b" \t")[:1]
+        block = ({"Start": {"CodeBlock": "Indented"}}, {"Text": text}, {"End": "CodeBlock"})
+        return (*_line_end(before), *block, *_line_end(behind))
 
     def _start(self, event: Any, start: int) -> Sequence[Any]:
         match event["Start"]:
@@ -71,8 +83,6 @@ class _Mender:
                 return _text("~")  # "approximately"
             case {"CodeBlock": _}:
                 self._in_code = True
-            case {"Table": _}:
-                self._in_table = True
             case {"List": _}:
                 self._lists += 1
                 return (event,) if self._lists <= _DEEPEST_LIST else ()
@@ -88,8 +98,6 @@ class _Mender:
                 return _text("~")
             case "CodeBlock":
                 self._in_code = False
-            case "Table":
-                self._in_table = False
             case {"List": _}:
                 self._lists -= 1
                 return (event,) if self._lists < _DEEPEST_LIST else ()
@@ -118,3 +126,8 @@ def is_link(address: str) -> bool:
 
 def _text(text: str) -> Sequence[Any]:
     return ({"Text": text},) if text else ()
+
+
+def _line_end(beside: bytes) -> Sequence[Any]:
+    """What keeps a block of lines apart from text beside it in the source."""
+    return () if beside in (b"", b"\n") else ("SoftBreak",)

@@ -8,14 +8,15 @@ refused as empty; code holds no other entity and no link; quotes hold no quotes;
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from telegramify_markdown.config import RenderConfig
 from telegramify_markdown.converter import EventWalker
 
 from messengers.base import Page
-from messengers.commonmark import cleaned, closed
+from messengers.commonmark import cleaned
 from messengers.telegram.markdown import is_link, read
+from messengers.unfinished import closed
 
 LIMIT = 4096
 MOST_ENTITIES = 100
@@ -24,7 +25,8 @@ _CODE = frozenset({"pre", "code"})
 _QUOTES = frozenset({"blockquote", "expandable_blockquote"})
 _STYLES = ("bold", "italic", "underline", "strikethrough")
 # Which entities to keep where there are too many; the rest comes last.
-_WORTH = {"pre": 0, "code": 1, "text_link": 1, "blockquote": 2}
+_WORTH = {"pre": 0, "code": 1, "text_link": 1, "blockquote": 2, "expandable_blockquote": 2}
+_THOUGHT = "💭".encode("utf-16-le")  # a quote that begins with it is what a model thought: long, and rarely read
 
 _TRIMMED = " \n"
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
@@ -137,7 +139,7 @@ def _accepted(found: Sequence[Entity], units: bytes) -> tuple[Entity, ...]:
     """Entities that Telegram takes just as they are, in order; the most valuable where there are too many."""
     links = [entity for entity in found if entity.type == "text_link" and is_link(entity.url)]
     solid = _outermost([*links, *(entity for entity in found if entity.type in _CODE)])
-    quotes = _outermost(entity for entity in found if entity.type in _QUOTES)
+    quotes = [_folded(quote, units) for quote in _outermost(entity for entity in found if entity.type in _QUOTES)]
     code = [entity for entity in solid if entity.type in _CODE]
     styles = (
         piece
@@ -147,6 +149,11 @@ def _accepted(found: Sequence[Entity], units: bytes) -> tuple[Entity, ...]:
     )
     worthy = sorted([*solid, *quotes, *_within(units, styles)], key=lambda entity: _WORTH.get(entity.type, 9))
     return tuple(sorted(worthy[:MOST_ENTITIES], key=lambda entity: (entity.offset, -entity.length, entity.type)))
+
+
+def _folded(quote: Entity, units: bytes) -> Entity:
+    """A quote of thoughts shows its first lines, until somebody opens it."""
+    return replace(quote, type="expandable_blockquote") if units.startswith(_THOUGHT, 2 * quote.offset) else quote
 
 
 def _outermost(entities: Iterable[Entity]) -> list[Entity]:

@@ -221,12 +221,36 @@ def test_a_nested_list_goes_on_as_a_list() -> None:
 
 
 def test_a_table_that_grows_by_rendering_still_fits() -> None:
-    rows = [f"|{'wide ' * 12 if n == 1 else 'x'}|{n}|" for n in range(100)]
+    rows = [f"|{'wide ' * 6 if n == 1 else 'x'}|{n}|" for n in range(100)]
     source = "\n".join(["|a|b|", "|-|-|", *rows])
     dialect = SmallTelegram(1000)
     assert dialect.render(source, final=True).size > 3 * len(source)
     parts = split(source, dialect)
     assert not missing(said(source), shown(parts, dialect))
+
+
+@pytest.mark.parametrize("prefix", ["", "  ", "> "])
+def test_a_table_keeps_its_head_in_every_part(prefix: str) -> None:
+    rows = [f"{prefix}| row{n} | {n * n} |" for n in range(40)]
+    source = "\n".join(["before", "", f"{prefix}| name | value |", f"{prefix}|------|-------|", *rows, "", "a | b"])
+    dialect = SmallTelegram(200)
+    parts = grown(source, dialect, 7)
+    assert len(parts) > 3
+    for part in parts[1:]:
+        assert dialect.render(part.source, final=True).text.startswith("name  | value\n------+------\nrow")
+    assert not missing(letters("".join(rows)), shown(parts, dialect))
+
+
+def test_a_head_is_not_cut_from_its_table() -> None:
+    source = "word " * 20 + "\n\n| name | value |\n|------|-------|\n| row | 1 |"
+    for limit in range(105, 150):
+        parts = split(source, Bare(limit))
+        assert any("| name | value |\n|------|-------|\n| row" in part.source for part in parts)
+
+
+def test_a_growing_part_comes_with_its_page() -> None:
+    (part,) = split("a **b", TELEGRAM, final=False)
+    assert part.page == TELEGRAM.render("a **b", final=False)
 
 
 def test_a_part_is_full_when_its_page_is() -> None:

@@ -61,7 +61,7 @@ async def test_a_permit_is_kept_for_the_final_in_every_window(server: DiscordSer
         async def interim() -> None:
             for step in range(9):
                 await chat.budget.permit(Priority.INTERIM)
-                await chat.edit(number, DIALECT.render(f"{step}", final=False))
+                await chat.edit(number, DIALECT.render(f"step {step}", final=False))
 
         writing = asyncio.create_task(interim())
         await asyncio.sleep(SECONDS)  # the interim ones are used up, and wait for the next window

@@ -61,10 +61,19 @@ def test_tables_become_columns() -> None:
     ]
 
 
-def test_a_long_cell_sticks_out_instead_of_widening_all_others() -> None:
-    lines = rendered(f"|a|b|\n|-|-|\n|{'long ' * 20}|1|\n|x|2|").splitlines()
-    assert max(map(len, (lines[1], lines[2], lines[4]))) < 45
-    assert "long | 1" in lines[3]
+def test_a_table_too_wide_for_a_phone_becomes_a_list() -> None:
+    assert rendered(f"|a|b|\n|-|-|\n|{'long ' * 9}|[x](https://b.c)|\n|x| |").splitlines() == [
+        "**a | b**",
+        "",
+        f"**{('long ' * 9).strip()}**",
+        "b: [x](https://b.c)",
+        "",
+        "**x**",
+    ]
+
+
+def test_a_matrix_is_a_block() -> None:
+    assert rendered("A:\n$$\\begin{bmatrix}1 & 2\\\\3 & 40\\end{bmatrix}$$\nB") == "A:\n```\n⎡1   2⎤\n⎣3  40⎦\n```\nB"
 
 
 def test_a_fence_in_code_does_not_end_it() -> None:

@@ -123,7 +123,26 @@ def test_a_line_break_tag_breaks_the_line() -> None:
 
 def test_formulas_become_readable_and_stay_in_their_table() -> None:
     assert rendered(r"\(\alpha^2\), \[ \frac{a}{b} \] and $\beta$").text == "α², a/b and β"
-    assert rendered("|a|b|\n|-|-|\n|$x$|y|").text.endswith("$x$ | y")
+    assert rendered("|a|b|\n|-|-|\n|$x_1$|y|").text.endswith("x₁ | y")
+    assert rendered("$$A = \\begin{pmatrix} a & b \\\\ c & d \\end{pmatrix}$$").text == "A = ⎛a  b⎞\n    ⎝c  d⎠"
+    assert rendered(r"$x_i$ and $\sqrt{x+1}$, from $5 to 10$").text == "xᵢ and √(x+1), from $5 to 10$"
+
+
+def test_columns_of_wide_letters_and_emoji_stand_below_each_other() -> None:
+    assert rendered("|語|b|\n|-|-:|\n|日本|1|\n|👨‍👩‍👧|22|\n|❤️|3|").text.splitlines() == [
+        "語   |  b",
+        "-----+---",
+        "日本 |  1",
+        "👨‍👩‍👧   | 22",
+        "❤️   |  3",
+    ]
+
+
+def test_a_table_too_wide_for_a_phone_becomes_a_list_and_keeps_its_links() -> None:
+    page = rendered("|Name|Where|\n|-|-|\n|**pi**|[a long description of it](https://a.bc/d)|\n|e| |")
+    assert page.text == "Name | Where\n\npi\nWhere: a long description of it\n\ne"
+    assert ("text_link", "a long description of it") in marked(page)
+    assert_taken(page)
 
 
 def test_a_list_that_only_goes_deeper_stays_readable() -> None:
@@ -241,6 +260,21 @@ def test_what_stops_a_program_is_no_failure_of_the_library() -> None:
         ("text\n-", "text", []),
         ("text\n---", "text", []),
         ("text\n##", "text", []),
+        ("a *b c", "a b c", [("italic", "b c")]),
+        ("a **b *c", "a b c", [("bold", "b c"), ("italic", "c")]),
+        ("a ~~b", "a b", [("strikethrough", "b")]),
+        ("**a\nb", "a\nb", [("bold", "a\nb")]),
+        ("2*3, snake_case, a[i", "2*3, snake_case, a[i", []),
+        ("see [a (b](https://c.d/(e", "see a (b", []),
+        ("- [", "", []),
+        ("text\n12.", "text", []),
+        ("R&am", "R", []),
+        ("x <b", "x", []),
+        ("| a | **b", "a | b\n--+--", [("pre", "a | b\n--+--")]),
+        ("| a | b |\n|--", "a | b\n--+--", [("pre", "a | b\n--+--")]),
+        (r"so \(\frac{a}{b", "so a/b", [("code", "a/b")]),
+        ("so $x^2 + \\al", "so x² +", [("code", "x² +")]),
+        ("it costs $5 and", "it costs $5 and", []),
     ],
 )
 def test_what_is_half_written_does_not_flicker(source: str, text: str, entities: list[tuple[str, str]]) -> None:
