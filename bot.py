@@ -21,6 +21,7 @@ from handlers.access import Access
 from handlers.services import Bot, Services
 from messengers.base import Fatal, Messenger
 from messengers.playground.server import Playground
+from operations import limits
 from operations.counting import Counts, Note
 from operations.figures import Sources, figures
 from operations.health import serve_health
@@ -103,6 +104,8 @@ async def run(config: Config) -> None:
         recent = await store.recent_places(RECENT_SECONDS)
         for messenger in messengers.values():
             messenger.budgets.written_before(recent)
+        budgets = {name: messenger.budgets for name, messenger in messengers.items()}
+        await limits.recall(store, budgets)
         await reception.resume(messengers)
         now = partial(datetime.now, ZoneInfo(config.timezone))
         sources = Sources(
@@ -112,6 +115,7 @@ async def run(config: Config) -> None:
         async with Tasks() as house:
             house.start(prune_daily(store, config.storage.retention_days, now), "retention")
             house.start(follow_changes(store, partial(reception.take_up, messengers)), "changes")
+            house.start(limits.keep(store, budgets), "limits")
             house.start(watch(reception.running_for, _patience(config)), "watch")
             await first_to_end(house.crash(), _serve(program, reception, tasks, ended, changes))
 
@@ -223,6 +227,7 @@ class Program:
             texts=texts,
             access=self._access(config),
             limits=config.limits,
+            replies=config.replies,
             models=answering.models,
             image_models=answering.image_models,
             prompts=config.prompts,

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from handlers.access import AccessSettings
-from handlers.settings import ImageModelSettings, LimitsSettings, ModelSettings
+from handlers.settings import ImageModelSettings, LimitsSettings, ModelSettings, RepliesSettings
 from messengers.discord.settings import DiscordSettings
 from messengers.playground.settings import PlaygroundSettings
 from messengers.telegram.settings import TelegramSettings
@@ -59,6 +59,7 @@ class Config(General, frozen=True, extra="forbid"):
     storage: StorageSettings  # a relative path is made absolute here
     access: AccessSettings = AccessSettings()
     limits: LimitsSettings = LimitsSettings()
+    replies: RepliesSettings = RepliesSettings()
     providers: dict[str, BaseModel]  # each of its type's settings class
     models: dict[str, ModelSettings]  # in the file's order: the first is the default
     image_models: dict[str, ImageModelSettings] = {}  # the same
@@ -125,6 +126,7 @@ class _Judge:
         storage = self._section(StorageSettings, tree.get("storage"), "storage")
         access = self._section(AccessSettings, tree.get("access"), "access")
         limits = self._section(LimitsSettings, tree.get("limits"), "limits")
+        replies = self._section(RepliesSettings, tree.get("replies"), "replies")
         answering = self._answering(tree)
         prompts = self._prompts(tree.get("prompts"))
         if self._faults:
@@ -139,6 +141,7 @@ class _Judge:
             storage=_placed(storage, source.parent if source else Path()),
             access=access,
             limits=limits,
+            replies=replies,
             providers=answering.providers,
             models=answering.models,
             image_models=answering.image_models,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.decoders import decoders
-from bench.hidden import hidden
+from bench.hidden import hidden, others
 from bench.live import NOTES, Live, measure, table
 from bench.machine import facts
 from bench.parts import parts
@@ -50,6 +50,8 @@ async def _live(machine: str, options: argparse.Namespace) -> None:
     for name in options.scenarios:
         if name == HIDDEN:
             tables.append(await asyncio.to_thread(hidden))
+            _print(tables[-1])
+            tables.append(await asyncio.to_thread(others))
         else:
             scenario = LIVE[name]
             found = [await measure(scenario, count) for count in scenario.counts(options.chats)]

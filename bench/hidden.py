@@ -1,12 +1,14 @@
 """Places whose limits nobody tells: how often a reply runs into them, and how late it is, in virtual time.
 
 Each place has a burst and a rate of its own, drawn at random, and penalties of 18 to 250 s for calls beyond them. The
-live reply, the budget and the outbox are the bot's own; the chat is a fake one, and what passes is only its clock.
+live reply, the budget and the outbox are the bot's own; the chat is a fake one, and what passes is only its clock. A
+second table counts the refusals of places whose limits are of other kinds: learning must not be made for one of them.
 """
 
 import asyncio
 import math
 import random
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +32,7 @@ from tests.fakes import CallKind, FakeChat
 from tests.virtual_time import run_virtual
 
 PLACES = 60
+FEWER_PLACES = 30  # of each other kind
 REPLIES = 20  # at each place
 PENALTIES = (18.0, 250.0)  # seconds
 BURSTS = (2, 8)
@@ -39,28 +42,67 @@ LATENCY = 0.05
 ONE = Answers((0.0,), WORDS, WORDS_PER_SECOND)
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How limits are drawn: `windows` are of so many calls in so many seconds, the others buckets."""
+
+    name: str
+    penalties: tuple[float, float] = PENALTIES
+    bursts: tuple[int, int] = BURSTS
+    rates: tuple[float, float] = RATES
+    windows: tuple[tuple[int, float], ...] = ()
+
+    def drawn(self, draw: random.Random) -> "Hidden":
+        """The limit of one place."""
+        low, high = (math.log(rate) for rate in self.rates)
+        allowance = Allowance(draw.randint(*self.bursts), math.exp(draw.uniform(low, high)))
+        return Hidden(self, allowance, draw, draw.choice(self.windows) if self.windows else None)
+
+
+HIDDEN = Kind("hidden")
+OTHERS = (
+    Kind("penalties of 5 s", penalties=(5, 5)),
+    Kind("penalties of 4 h", penalties=(14_400, 14_400)),
+    Kind("much lower: burst 1-3, 0.05-0.3/s", bursts=(1, 3), rates=(0.05, 0.3)),
+    Kind("20 calls in any minute", windows=((20, 60.0),)),
+    Kind("5-30 calls in any 10-60 s", windows=((5, 10.0), (10, 30.0), (15, 60.0), (30, 60.0))),
+)
+
+
 @dataclass(slots=True)
 class Hidden:
-    """A place's limit, as the messenger keeps it."""
+    """A place's limit, as the messenger keeps it: a bucket, or a window."""
 
+    kind: Kind
     allowance: Allowance
     draw: random.Random
+    window: tuple[int, float] | None = None
     tokens: float = 0.0
     updated: float = 0.0
     blocked_until: float = 0.0
     refusals: list[float] = field(default_factory=list)
+    admitted: deque[float] = field(default_factory=deque)
 
     def admit(self, now: float) -> None:
         """Count a call; raises `SlowDown` where it is too many, and from then on until the penalty is over."""
-        back = (now - self.updated) * self.allowance.per_second
-        self.tokens, self.updated = min(self.allowance.burst, self.tokens + back), now
-        if now >= self.blocked_until and self.tokens >= 1:
-            self.tokens -= 1
-            return
         if now >= self.blocked_until:
-            self.blocked_until = now + self.draw.uniform(*PENALTIES)
+            if self._takes(now):
+                return
+            self.blocked_until = now + self.draw.uniform(*self.kind.penalties)
         self.refusals.append(now)
         raise SlowDown(math.ceil(self.blocked_until - now))
+
+    def _takes(self, now: float) -> bool:
+        if self.window:
+            calls, seconds = self.window
+            while self.admitted and self.admitted[0] <= now - seconds:
+                self.admitted.popleft()
+            self.admitted.append(now)
+            return len(self.admitted) <= calls
+        back = (now - self.updated) * self.allowance.per_second
+        self.tokens, self.updated = min(self.allowance.burst, self.tokens + back), now
+        self.tokens -= 1 if (takes := self.tokens >= 1) else 0
+        return takes
 
 
 class HiddenChat(FakeChat):
@@ -117,10 +159,26 @@ def hidden(seeds: int = PLACES) -> Table:
     return table([run_virtual(_place(seed)) for seed in range(seeds)])
 
 
-async def _place(seed: int) -> Place:
+def others(seeds: int = FEWER_PLACES) -> Table:
+    """Refusals of places whose limits are of other kinds."""
+    rows = []
+    for kind in OTHERS:
+        places = [run_virtual(_place(seed, kind)) for seed in range(1000, 1000 + seeds)]
+        refusals = [place.refusals for place in places]
+        late = [1000 * percentile(place, 0.5) for place in _ends(places) if place]
+        shares = (f"{mean(refusals):.1f}", *(str(percentile(refusals, share)) for share in (0.5, 0.95, 1.0)))
+        rows.append((kind.name, *shares, f"{percentile(late, 0.95):.0f}" if late else NOTHING))
+    return Table(
+        f"hidden limits of other kinds: {seeds} places each, {REPLIES} answers at each; virtual time",
+        ("429s, mean", "median", "p95", "most", "last word late, p95, ms"),
+        tuple(rows),
+        ("last word late: the median of each place, replies without a refusal; else as above",),
+    )
+
+
+async def _place(seed: int, kind: Kind = HIDDEN) -> Place:
     draw = random.Random(seed)
-    low, high = (math.log(rate) for rate in RATES)
-    limit = Hidden(Allowance(draw.randint(*BURSTS), math.exp(draw.uniform(low, high))), draw)
+    limit = kind.drawn(draw)
     from messengers.telegram.messenger import PRIVATE, TOKEN  # aiogram takes seconds to import
 
     budgets = Budgets(lambda _: PRIVATE, TOKEN)

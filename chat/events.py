@@ -30,7 +30,7 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
-    """More of the model's thinking: shown as status at most, never stored as the answer."""
+    """More of the model's thinking: shown as a status, or quoted above the answer, and never a part of it."""
 
     text: str
 

@@ -88,6 +88,7 @@ class Said:
     other: str = ""  # what else it is, if the bot can't use it: "voice", "sticker", …
     album: str = ""  # what belongs together has the same
     unfinished: bool = False  # so long that the client may have cut it: what follows at once belongs to it
+    late: bool = False  # it waited at the messenger while the bot was away: never too much of it
     kind: Literal["said"] = "said"
 
 
@@ -100,6 +101,7 @@ class Invoked:
     key: str
     command: str
     text: str = ""
+    late: bool = False  # as in `Said`
     kind: Literal["invoked"] = "invoked"
 
 

@@ -12,7 +12,7 @@ COMMAND = Command("ask", "turn", options=(Option(required=True), Option("image",
 def as_said(incoming: Incoming) -> Incoming:
     """`/ask TEXT` is TEXT said to the bot; anything else stays what it is."""
     if isinstance(incoming, Invoked) and incoming.command == COMMAND.name and incoming.text.strip():
-        return Said(incoming.address, incoming.sender, incoming.key, incoming.text)
+        return Said(incoming.address, incoming.sender, incoming.key, incoming.text, late=incoming.late)
     return incoming
 
 

@@ -17,6 +17,7 @@ from handlers.reply import explain, in_short, live_reply, quotes, registered
 from handlers.services import ImageModel, Outcome, Services
 from messengers.base import Chat, MessengerError, PlaceGone, Refused, SlowDown
 from messengers.buckets import Priority
+from messengers.budget import Permitted
 from messengers.live_reply import uninterrupted
 from providers.base import ImageRequest
 from storage.base import Amount, Turn, insist
@@ -191,9 +192,9 @@ async def patiently(chat: Chat, show: Callable[[], Coroutine[object, object, Non
     """
     unsure = False
     for _ in range(SEND_ATTEMPTS):
-        await chat.budget.permit(Priority.FIRST)
         try:
-            await uninterrupted(show())
+            async with Permitted(chat.budget, Priority.FIRST):
+                await uninterrupted(show())
         except SlowDown as refusal:
             chat.budget.slow_down(refusal.retry_after)
         except (Refused, PlaceGone) as refusal:

@@ -1,15 +1,17 @@
 """Answers what somebody said: history and question to the model, the answer live into the chat."""
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from chat.buttons import Action, Button
 from chat.errors import BotError, ProviderError
 from chat.incoming import Incoming, Said
 from chat.messages import Message
-from chat.replies import Final, ReplyState
+from chat.replies import Anew, Final, ReplyState
 from handlers import quotas
 from handlers.fitting import fit
 from handlers.model import model_id
@@ -18,12 +20,14 @@ from handlers.question import CantAskError, Question, understand
 from handlers.services import Model, Outcome, Running, Services, Stoppable
 from messengers.base import Dialect, MessengerError
 from messengers.live_reply import LiveReply, Shown
-from providers.base import ReplyRequest, Status
+from messengers.meanwhile import Thinking
+from providers.base import THINKING, Lull, ReplyRequest, Status
 from storage.base import Amount, Turn
 from texts import Language
 
 log = logging.getLogger(__name__)
 
+CUT = "length"  # the reason of a turn whose answer was cut by the model's limit
 BEGINNING = 2000  # characters of an answer that are looked at before all of it is
 
 
@@ -33,29 +37,61 @@ async def answer(turn: Turn, said: Said, services: Services) -> Outcome:
     with registered(turn, live, services):  # from the first moment on: /stop may come right behind the question
         async with quotas.reserved(services, said, "messages") as refusal:
             if refusal:
-                return Outcome(Final("", refusal), turn.reply)
+                return await _refused(turn, refusal, services)
             return await _ask(turn, said, live, services)
+
+
+async def _refused(turn: Turn, sentence: str, services: Services) -> Outcome:
+    """It isn't asked. Of an answer that was to go on, what there is stays, and can be gone on with another day."""
+    text, question = turn.reply.text, await _cut_short(turn, services)
+    if question is None:
+        return Outcome(Final("", sentence), turn.reply)
+    final = Final(text, sentence, (continue_button(turn, services.language(turn.incoming)),))
+    return Outcome(final, turn.reply, (question.kept, Message("assistant", text)), reason=CUT)
 
 
 async def _ask(turn: Turn, said: Said, live: LiveReply, services: Services) -> Outcome:
     model = services.models.get(turn.model) or await services.model_of(said.address.room)
     try:
-        question = await understand(said, model, services)
+        question = await _cut_short(turn, services) or await understand(said, model, services)
     except CantAskError as reason:
         return Outcome(Final("", reason.sentence), turn.reply)
-    request = await _request(turn, question, model, services)
+    request = await _request(turn, question, model, services, live.lull)
+    live.meanwhile.thinking = thinking(model, services, services.language(said))
     status = partial(_tell, turn, live, services.language(said))
     shown = await live.show(model.provider.stream_reply(request, status))
     return _outcome(turn, question, shown, services)
 
 
-async def _request(turn: Turn, question: Question, model: Model, services: Services) -> ReplyRequest:
+async def _cut_short(turn: Turn, services: Services) -> Question | None:
+    """The question whose answer is to go on, as the history has it; None where it isn't in there."""
+    if not _goes_on(turn):
+        return None
+    told = await services.store.history(turn.incoming.address.conversation, turn.id + 1)
+    return Question(told[-2], told[-2]) if len(told) > 1 else None  # none: its conversation began anew since
+
+
+def _goes_on(turn: Turn) -> bool:
+    """Whether there is an answer that the model is to go on with."""
+    return turn.reply.continues and bool(turn.reply.text)
+
+
+async def _request(turn: Turn, question: Question, model: Model, services: Services, lull: Lull) -> ReplyRequest:
     said, capabilities = turn.incoming, model.provider.capabilities
     earlier = await _earlier(turn, services) if capabilities.history else ()
     system = await system_prompt(services, model, said) if capabilities.system_prompt else ""
     messages = fit(earlier, question.asked, system, model.settings)
-    attempts = services.limits.attempts_per_turn
-    return ReplyRequest(model.settings.model, messages, system, model.settings.parameters, attempts=attempts)
+    if _goes_on(turn):
+        messages = (*messages, Message("assistant", turn.reply.text))
+    return ReplyRequest(
+        model.settings.model,
+        messages,
+        system,
+        model.settings.parameters,
+        _goes_on(turn),
+        services.limits.attempts_per_turn,
+        lull,
+    )
 
 
 async def _earlier(turn: Turn, services: Services) -> Sequence[Message]:
@@ -79,7 +115,6 @@ def live_reply(turn: Turn, services: Services) -> LiveReply:
         buttons=(Button(services.language(asked).say("button.stop"), Action("stop", turn.id)),),
         reply=quotes(asked),
         key=turn.key,
-        thinking=services.language(asked).say("status.thinking"),
         may_begin=partial(services.bot.delivered, asked.address),
     )
 
@@ -100,10 +135,29 @@ def quotes(asked: Incoming) -> bool:
 
 
 def _tell(turn: Turn, live: LiveReply, language: Language, status: Status) -> None:
-    """Say why there is no answer yet: queued, loading, tried again."""
+    """Say why there is no answer yet: queued, loading, tried again, thought about."""
     level = logging.DEBUG if status.key == "status.slot" else logging.INFO  # a long line moves all the time
     log.log(level, "turn %d: %s %s", turn.id, status.key, dict(status.arguments))
-    live.tell(language.say(status.key, **status.arguments))
+    if status.key == THINKING:
+        live.meanwhile.think()
+    else:
+        live.tell(language.say(status.key, **status.arguments))
+
+
+def thinking(model: Model, services: Services, language: Language) -> Thinking:
+    """What is shown of the model's reasoning: what its own settings say, or those of all."""
+    reasoning = model.settings.reasoning or services.replies.reasoning
+    return Thinking(
+        partial(_so_long, language, "status.thinking") if reasoning != "hidden" else None,
+        partial(_so_long, language, "reply.thought") if reasoning == "quote" else None,
+    )
+
+
+def _so_long(language: Language, key: str, seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    if minutes:
+        return language.say(f"{key}_minutes", minutes=minutes, seconds=rest)
+    return language.say(f"{key}_seconds", seconds=seconds)
 
 
 def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -> Outcome:
@@ -119,7 +173,7 @@ def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -
     if shown.failure:
         final = explain(turn, shown.failure, language, text)
         return Outcome(
-            final,
+            replace(final, thoughts=shown.thoughts),
             shown.state,
             exchange,
             failed=True,
@@ -128,19 +182,44 @@ def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -
             settled=shown.settled,
         )
     dialect = services.bot.open_chat(turn.incoming.address).dialect
+    if shown.end in ("done", "length") and not is_visible(text, dialect):
+        sentence = language.say("reply.empty" if shown.end == "done" else "reply.only_thought")
+        final = Final("", sentence, (retry_button(turn, language),), shown.thoughts)
+        why = "empty" if shown.end == "done" else "empty: the limit was reached before any text"
+        billed = spent if usage else None  # thinking costs as much as words
+        return Outcome(final, shown.state, failed=True, reason=why, spent=billed, settled=shown.settled)
+    return Outcome(
+        replace(_final(turn, shown, services), thoughts=shown.thoughts),
+        shown.state,
+        exchange,
+        reason=CUT if shown.end == "length" else "",
+        spent=spent,
+        settled=shown.settled,
+    )
+
+
+def _final(turn: Turn, shown: Shown, services: Services) -> Final:
+    """How an answer ends that didn't fail."""
+    text, language = shown.state.text, services.language(turn.incoming)
     match shown.end:
-        case "done" | "length" as reason if not is_visible(text, dialect):
-            sentence = language.say("reply.empty" if reason == "done" else "reply.only_thought")
-            final = Final("", sentence, (retry_button(turn, language),))
-            why = "empty" if reason == "done" else "empty: the limit was reached before any text"
-            return Outcome(final, shown.state, failed=True, reason=why, settled=shown.settled)
         case "done":
-            final = Final(text)
+            return Final(text, anew=_anew(turn, shown, services))
         case "length":
-            final = Final(text, language.say("reply.length"), (continue_button(turn, language),))
+            button = continue_button(turn, language)
+            return Final(text, language.say("reply.length"), (button,), anew=_anew(turn, shown, services))
         case reason:
-            final = Final(text, language.say(f"reply.{reason}"))
-    return Outcome(final, shown.state, exchange, spent=spent, settled=shown.settled)
+            return Final(text, language.say(f"reply.{reason}"))
+
+
+def _anew(turn: Turn, shown: Shown, services: Services) -> Anew | None:
+    """From when on the answer comes as a new message. Not what failed or was stopped: who did that is looking."""
+    after = services.replies.fresh_after_seconds
+    if not after:
+        return None
+    now = time.time()
+    # What an earlier run began has been there since then.
+    told_at = turn.received_at if turn.state == "running" and turn.reply.parts else now - shown.seconds
+    return Anew(told_at + after, services.language(turn.incoming).say("reply.anew"))
 
 
 def is_visible(text: str, dialect: Dialect) -> bool:
@@ -168,7 +247,12 @@ def in_short(error: BotError) -> str:
 
 
 def retry_button(turn: Turn, language: Language, model: str = "") -> Button:
-    """The button that asks a turn again; `model`: another one than the conversation's."""
+    """The button that asks a turn again, or goes on with an answer that broke off while it went on.
+
+    `model`: another one than the conversation's.
+    """
+    if turn.reply.continues:
+        return Button(language.say("button.retry"), Action("continue", turn.id))
     if not model:
         return Button(language.say("button.retry"), Action("retry", turn.id))
     return Button(language.say("button.retry_model", model=model), Action("retry", turn.id, model_id(model)))

@@ -12,7 +12,7 @@ from chat.incoming import Address, Incoming
 from chat.messages import Message
 from chat.replies import Final, ReplyState
 from handlers.access import Access
-from handlers.settings import ImageModelSettings, LimitsSettings, ModelSettings
+from handlers.settings import ImageModelSettings, LimitsSettings, ModelSettings, RepliesSettings
 from messengers.base import Chat
 from messengers.live_reply import Settled
 from providers.base import ImageProvider, Provider
@@ -96,6 +96,7 @@ class Services:
     prompts: Mapping[str, str]
     system_prompt: str
     timezone: ZoneInfo
+    replies: RepliesSettings = field(default_factory=RepliesSettings)
 
     @property
     def store(self) -> Store:

@@ -1,8 +1,8 @@
-"""`limits:`, `models:` and `image_models:` in the config."""
+"""`limits:`, `replies:`, `models:` and `image_models:` in the config."""
 
 import json
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, JsonValue
 
@@ -39,6 +39,19 @@ class LimitsSettings(BaseModel, frozen=True, extra="forbid"):
     attempts_per_turn: Annotated[Count, Field(ge=1, le=20)] = 4  # requests to providers: it is somebody's bill
 
 
+# What people see of a model's thinking: nothing but "typing …"; that it goes on, and for how long; or, besides, what it
+# thought, in a quote above the answer. That is never a part of the answer, nor told to the model again.
+Reasoning = Literal["hidden", "status", "quote"]
+
+
+class RepliesSettings(BaseModel, frozen=True, extra="forbid"):
+    """How answers are shown."""
+
+    reasoning: Reasoning = "status"
+    # An answer that took longer comes as a new message in the end, for edits notify nobody; 0: never.
+    fresh_after_seconds: Annotated[Count, Field(ge=0, le=86400)] = 60
+
+
 class ModelSettings(BaseModel, frozen=True, extra="forbid"):
     """One entry of `models:`. `parameters` go to the provider as they are."""
 
@@ -48,6 +61,7 @@ class ModelSettings(BaseModel, frozen=True, extra="forbid"):
     context_tokens: Annotated[Count, Field(ge=256, le=100_000_000)] = 16_000  # what history is fitted to
     parameters: Parameters = {}
     system_prompt: str | None = None  # None: the one for all models
+    reasoning: Reasoning | None = None  # None: as it is for all models
     fallback: tuple[str, ...] = ()  # names under `models:`, asked in this order where this one can't answer
 
 

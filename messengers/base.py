@@ -86,6 +86,27 @@ class Dialect(Protocol):
         ...
 
 
+class Drafts(Protocol):
+    """Shows text in the making without a message: a draft fades by itself, and goes when a message is sent."""
+
+    @property
+    def budget(self) -> Budget:
+        """When drafts may be shown: they have permits of their own, which "typing …" shares."""
+        ...
+
+    @property
+    def lasts(self) -> float:
+        """Seconds after which a draft must be shown again, so that it doesn't fade."""
+        ...
+
+    async def show(self, page: Page, buttons: Sequence[Button] = ()) -> None:
+        """Show `page` as the draft of the answer that the Stop button among `buttons` ends; it has one of its own.
+
+        Raises what `Chat.send` raises: `Refused` also where there will be no drafts any more, see `Chat.drafts`.
+        """
+        ...
+
+
 class Chat(Protocol):
     """One place where an answer goes. Every call has a time-out and raises only `MessengerError`s."""
 
@@ -105,8 +126,18 @@ class Chat(Protocol):
         ...
 
     @property
+    def drafts(self) -> Drafts | None:
+        """What shows growing text before it becomes a message; None where that is done by edits, from now on too."""
+        ...
+
+    @property
     def most_messages(self) -> int:
         """How many messages an answer may have here; 0 = any number. The rest of a longer one goes as a file."""
+        ...
+
+    @property
+    def new_messages_notify(self) -> bool:
+        """Whether a new message here tells people that there is something to read; a changed one never does."""
         ...
 
     @property
@@ -135,7 +166,7 @@ class Chat(Protocol):
         ...
 
     async def delete(self, message: str) -> None:
-        """Remove a message of ours; one that is gone already is success."""
+        """Remove a message of ours; one that is gone already is success. `Refused`: this one can't be removed."""
         ...
 
     async def send_image(self, image: Image, caption: str = "", *, reply: bool = False, nonce: str = "") -> str:

@@ -7,14 +7,20 @@ import asyncio
 import heapq
 import itertools
 import math
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+
+from messengers.learning import History, Lesson, Limits
+from messengers.windows import Sliding, Strict, Told, Window
 
 SLOWEST_PER_SECOND = 0.02  # whatever a messenger tells
+SPENT_SECONDS = (
+    4.0  # within which the calls that can be spared are spent, where more come slowly: many answers end soon
+)
+MARGIN_SECONDS = 0.5  # that is waited beyond a refusal: messengers tell whole seconds, and clocks differ
+ADAPTS_SECONDS = 600.0  # how often a lesson that is slowly taken back is looked at
 
 
 class Priority(IntEnum):
@@ -28,11 +34,19 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AtMost:
-    """`calls` in any `seconds`; `reserve` of them are only for first and final texts."""
+    """`calls` in any `seconds`; `reserve` of them are only for first and final texts.
+
+    `strict`: also if calls are under way for different times; whoever takes permits then tells of each answer.
+    """
 
     calls: int
     seconds: float
     reserve: float = 1.0
+    strict: bool = False
+
+    def window(self) -> Window:
+        """What counts that."""
+        return (Strict if self.strict else Sliding)(self.calls, self.seconds, self.reserve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,132 +62,33 @@ class Rate:
     at_most: AtMost | None = None
 
 
-class _Window(Protocol):
-    """Something else that counts the calls."""
-
-    @property
-    def left(self) -> float:
-        """Calls that may be made now."""
-        ...
-
-    @property
-    def gap(self) -> float:
-        """Seconds between calls that use all of it evenly."""
-        ...
-
-    @property
-    def reserve(self) -> float:
-        """Calls that are only for first and final texts."""
-        ...
-
-    def pass_to(self, now: float) -> None:
-        """Time went by."""
-        ...
-
-    def count(self, now: float) -> None:
-        """A call is about to be made."""
-        ...
-
-    def uncount(self) -> None:
-        """The last call that was counted isn't made."""
-        ...
-
-    def seconds_until(self, needed: float, now: float) -> float:
-        """Seconds until so many are left, or all that there can be."""
-        ...
-
-
-@dataclass(slots=True)
-class _Told:
-    """A messenger's own count, as it tells it: `limit` calls, `left` of them until `ends`, then for `seconds` anew."""
-
-    limit: float
-    left: float
-    ends: float
-    seconds: float
-    reserve: float
-
-    @property
-    def gap(self) -> float:
-        """See `_Window`."""
-        return self.seconds / self.limit if self.limit else 0.0
-
-    def pass_to(self, now: float) -> None:
-        """Begin anew if it is over: full, and counted from the next call on."""
-        if now >= self.ends:
-            self.left, self.ends = self.limit, math.inf
-
-    def count(self, now: float) -> None:
-        """See `_Window`."""
-        self.left -= 1
-        if self.ends == math.inf:
-            self.ends = now + self.seconds
-
-    def uncount(self) -> None:
-        """Left as it is: what the messenger tells next sets it right."""
-
-    def seconds_until(self, needed: float, now: float) -> float:
-        """See `_Window`."""
-        return self.ends - now if self.left < min(needed, self.limit) else 0.0
-
-
-class _Sliding:
-    """The calls of the last seconds, by their times."""
-
-    def __init__(self, most: AtMost) -> None:
-        self._most = most
-        self._times: deque[float] = deque()
-        self.reserve = most.reserve
-        self.gap = most.seconds / most.calls
-
-    @property
-    def left(self) -> float:
-        """See `_Window`."""
-        return self._most.calls - len(self._times)
-
-    def pass_to(self, now: float) -> None:
-        """See `_Window`."""
-        while self._times and self._times[0] <= now - self._most.seconds:
-            self._times.popleft()
-
-    def count(self, now: float) -> None:
-        """See `_Window`."""
-        self._times.append(now)
-
-    def uncount(self) -> None:
-        """See `_Window`."""
-        if self._times:
-            self._times.pop()
-
-    def seconds_until(self, needed: float, now: float) -> float:
-        """See `_Window`."""
-        missing = math.ceil(min(needed, self._most.calls) - self.left)
-        return self._times[missing - 1] + self._most.seconds - now if missing > 0 else 0.0
-
-
 UNLIMITED = Rate(burst=1e9, per_second=1e9, reserve=0)
 
 
 class Bucket:
-    """Permits that come back with time. Waiters are served by priority, then in order."""
+    """Permits that come back with time. Waiters are served by priority, then in order.
 
-    # A 429 lowers the rate to this share; each permit after that takes it a little back towards what it was.
-    SLOWER = 0.7
-    RECOVERY = 1.01
-    SLOWEST = 0.1
+    What a refusal teaches (`lesson`) lowers burst and rate; where the messenger tells its limits, nothing needs to be
+    learned.
+    """
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: Rate, lesson: Lesson | None = None, *, learns: bool = True) -> None:
+        """`lesson`: what was learned of this place earlier. Unless it `learns`, a refusal means only to wait."""
         self._rate = rate
-        self._share = 1.0
-        self._tokens = rate.burst
+        self._told = rate.per_second
+        self._burst, self._per_second, self._reserve = rate.burst, rate.per_second, rate.reserve
+        self.lesson = lesson
+        self._learns = learns
+        self._history = History()
+        self._tokens = min(rate.burst, 1.0) if lesson else rate.burst
         self._held = 0  # permits that were taken here, and whose calls wait for the token's
         self._updated = 0.0
-        self._blocked_until = 0.0
+        self._blocked_until = lesson.blocked_until if lesson else 0.0
+        self._adapts_at = 0.0 if lesson else math.inf
         self._waiting: list[tuple[Priority, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
-        self._windows: dict[str, _Window] = {"": _Sliding(rate.at_most)} if rate.at_most else {}
-        self._per_second = rate.per_second
+        self._windows: dict[str, Window] = {"": rate.at_most.window()} if rate.at_most else {}
 
     async def take(self, priority: Priority) -> None:
         """Wait for a permit. Cancelling the wait costs nothing."""
@@ -201,7 +116,8 @@ class Bucket:
 
     def give_back(self) -> None:
         """Return a permit that wasn't used."""
-        self._tokens = min(self._rate.burst, self._tokens + 1)
+        self._tokens = min(self._burst, self._tokens + 1)
+        self._history.uncall()
         for window in self._windows.values():
             window.uncount()
         self._grant()
@@ -209,17 +125,33 @@ class Bucket:
     def start_with(self, tokens: float) -> None:
         """What is left at the start, where calls of an earlier run may still count: of windows only the reserve."""
         self._refill()
-        self._tokens = min(tokens, self._rate.burst)
+        self._tokens = min(tokens, self._burst, self._tokens)
         for window in self._windows.values():
             while window.left > window.reserve:
                 window.count(self._updated)
+                window.answered(self._updated)
+
+    def answered(self) -> None:
+        """A call for which a permit was taken has been answered."""
+        if self._rate.at_most and self._rate.at_most.strict:
+            self._refill()
+            for window in self._windows.values():
+                window.answered(self._updated)
+            self._grant()
 
     def slow_down(self, seconds: float) -> None:
-        """Grant nothing for that long, and less than before after that."""
+        """Grant nothing for that long, and after that less than before; refusals of one flood teach once."""
         self._refill()
-        self._blocked_until = max(self._blocked_until, self._updated + seconds)
-        self._tokens = min(self._tokens, 1.0)
-        self._share = max(self.SLOWEST, self._share * self.SLOWER)
+        now, until = self._updated, self._updated + seconds + min(MARGIN_SECONDS, seconds / 4)
+        self._blocked_until = max(self._blocked_until, until)
+        self._tokens = 1.0  # for a single try: whatever was there before isn't the messenger's count
+        lesson = self.lesson or Lesson(self._known, 0, now, 0.0)
+        is_told = any(isinstance(window, Told) for window in self._windows.values())
+        if self._history.refuse() and self._learns and not is_told:
+            used = Limits(self._burst, self._per_second)
+            lesson = Lesson(*self._history.learn(self._known, used, now, self.lesson), now, 0.0)
+        self.lesson = Lesson(lesson.limits, lesson.refusals, lesson.learned_at, self._blocked_until)
+        self._adapt()
         self._grant()
 
     def learn(self, name: str, limit: float, left: float, seconds: float) -> None:
@@ -229,11 +161,12 @@ class Bucket:
         """
         self._refill()
         known = self._windows.get(name)
-        whole = max(seconds, known.seconds if isinstance(known, _Told) else 0.0)
-        self._windows[name] = _Told(limit, left, self._updated + seconds, whole, self._rate.reserve)
+        whole = max(seconds, known.seconds if isinstance(known, Told) else 0.0)
+        self._windows[name] = Told(limit, left, self._updated + seconds, whole, self._rate.reserve)
         if whole:
             slowest = max(window.gap for window in self._windows.values())
-            self._per_second = max(1 / slowest if slowest else 0.0, SLOWEST_PER_SECOND)
+            self._told = max(1 / slowest if slowest else 0.0, SLOWEST_PER_SECOND)
+            self._adapt()
         self._grant()
 
     @property
@@ -244,28 +177,45 @@ class Bucket:
         (bench/optimum.py).
         """
         self._refill()
-        gaps = [(1 / self._per_second, self._tokens - self._rate.reserve)]
-        gaps += [(window.gap, window.left - window.reserve) for window in self._windows.values()]
-        return max(gap / (1 + max(0.0, spare) / 2) for gap, spare in gaps) / self._share
+        spare = max(0.0, self._tokens - self._reserve)
+        pace = min(1 / (self._per_second * (1 + spare / 2)), SPENT_SECONDS / (1 + spare))
+        for window in self._windows.values():
+            pace = max(pace, window.gap / (1 + max(0.0, window.left - window.reserve) / 2))
+        return pace
 
     @property
     def blocked(self) -> bool:
         """Whether a refusal still lasts."""
         return self._blocked_until > asyncio.get_running_loop().time()
 
+    @property
+    def _known(self) -> Limits:
+        return Limits(self._rate.burst, self._told)
+
+    def _adapt(self) -> None:
+        """Keep to what is known, told and learned by now."""
+        limits = self._known
+        if self.lesson:
+            limits = self.lesson.applied(limits, self._updated)
+            self._adapts_at = self._updated + ADAPTS_SECONDS
+        self._burst, self._per_second = limits.burst, limits.per_second
+        self._reserve = min(self._rate.reserve, max(0.0, self._burst - 1))  # else an interim call could never be made
+
     def _refill(self) -> None:
         now = asyncio.get_running_loop().time()
         since = max(self._updated, self._blocked_until)
         if now > since:
-            most = max(0.0, self._rate.burst - self._held)
-            back = (now - since) * self._per_second * self._share
+            most = max(0.0, self._burst - self._held)
+            back = (now - since) * self._per_second
             self._tokens = max(self._tokens, min(most, self._tokens + back))
         self._updated = now
+        if now >= self._adapts_at:
+            self._adapt()
 
     def _seconds_until(self, priority: Priority) -> float:
         self._refill()
-        needed = 1 + (self._rate.reserve if priority >= Priority.INTERIM else 0)
-        wait = max(0.0, needed - self._tokens) / (self._per_second * self._share)
+        needed = 1 + (self._reserve if priority >= Priority.INTERIM else 0)
+        wait = max(0.0, needed - self._tokens) / self._per_second
         return max(wait + max(0.0, self._blocked_until - self._updated), self._seconds_until_windows(priority))
 
     def _seconds_until_windows(self, priority: Priority) -> float:
@@ -290,6 +240,7 @@ class Bucket:
                 self._tokens -= 1
                 for window in self._windows.values():
                     window.count(self._updated)
-                self._share = min(1.0, self._share * self.RECOVERY)
+                if priority < Priority.TYPING:  # nobody knows whether those count: so limits aren't thought too high
+                    self._history.call(self._updated)
                 granted.set_result(None)
             heapq.heappop(self._waiting)

@@ -5,13 +5,15 @@ A place that was told to slow down stops nobody else.
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 from weakref import WeakValueDictionary
 
 from chat.incoming import Address
 from messengers.buckets import UNLIMITED, Bucket, Priority, Rate
+from messengers.learning import Lesson
 
 REMEMBERED = 4096  # places that nobody uses at the moment: the latest ones
 
@@ -36,6 +38,10 @@ class Budget(Protocol):
         """Wait until one call may be made. `new`: it sends a message, and doesn't only change one."""
         ...
 
+    def answered(self, *, new: bool = True) -> None:
+        """The call was made, and whatever became of it is known. See `Permitted`."""
+        ...
+
     def slow_down(self, seconds: float) -> None:
         """The messenger refused a call here for that long."""
         ...
@@ -50,6 +56,22 @@ class Budget(Protocol):
         ...
 
 
+class Permitted:
+    """Entered once one call may be made, which is made inside."""
+
+    def __init__(self, budget: Budget, priority: Priority, *, new: bool = True) -> None:
+        """See `Budget.permit`."""
+        self._budget = budget
+        self._priority = priority
+        self._new = new
+
+    async def __aenter__(self) -> None:
+        await self._budget.permit(self._priority, new=self._new)
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._budget.answered(new=self._new)
+
+
 class Relayed:
     """A budget that is another one, which may change: what wraps budgets overrides what it is there for."""
 
@@ -61,6 +83,10 @@ class Relayed:
     async def permit(self, priority: Priority, *, new: bool = True) -> None:
         """See `Budget.permit`."""
         await self._now.permit(priority, new=new)
+
+    def answered(self, *, new: bool = True) -> None:
+        """See `Budget.answered`."""
+        self._now.answered(new=new)
 
     def slow_down(self, seconds: float) -> None:
         """See `Budget.slow_down`."""
@@ -79,11 +105,23 @@ class Relayed:
 class PlaceBudget:
     """A place's bucket under the one of its bot token."""
 
-    def __init__(self, rate: Rate, overall: Bucket, tally: Tally | None = None, *, edits_count: bool = True) -> None:
-        """`edits_count`: for the token too, not only here."""
+    def __init__(
+        self,
+        rate: Rate,
+        overall: Bucket,
+        tally: Tally | None = None,
+        *,
+        edits_count: bool = True,
+        lesson: Lesson | None = None,
+        learned: Callable[[Lesson], None] | None = None,
+    ) -> None:
+        """`edits_count`: for the token too, not only here. `lesson`: what was learned here earlier; `learned` is told
+        what refusals teach.
+        """
         self._tally = tally or Tally()
         self._edits_count = edits_count
-        self.bucket = Bucket(rate)
+        self._learned = learned
+        self.bucket = Bucket(rate, lesson)
         self._overall = overall
 
     async def permit(self, priority: Priority, *, new: bool = True) -> None:
@@ -106,6 +144,12 @@ class PlaceBudget:
             self.bucket.give_back()
             self._overall.give_back()
 
+    def answered(self, *, new: bool = True) -> None:
+        """See `Budget.answered`."""
+        self.bucket.answered()
+        if new or self._edits_count:
+            self._overall.answered()
+
     @property
     def pace(self) -> float:
         """See `Budget.pace`."""
@@ -116,6 +160,8 @@ class PlaceBudget:
         self._tally.slow_downs += 1
         self._tally.slowed_seconds += seconds
         self.bucket.slow_down(seconds)
+        if self._learned and self.bucket.lesson:
+            self._learned(self.bucket.lesson)
 
     def skip(self) -> None:
         """A text is not shown, because there is a newer one already."""
@@ -140,14 +186,30 @@ class Budgets:
         self.tally = Tally()
         self._key = key
         self._rate = rate
-        self._overall = Bucket(overall)
+        self._overall = Bucket(overall, learns=False)
         self._places: WeakValueDictionary[str, PlaceBudget] = WeakValueDictionary()  # as long as a reply uses them
         self._latest: OrderedDict[str, PlaceBudget] = OrderedDict()
         self._written_before: frozenset[str] = frozenset()
+        self._lessons: dict[str, Lesson] = {}  # also of places that nobody uses
 
     def written_before(self, places: Collection[str]) -> None:
         """Places that an earlier run wrote to just now: they start with one permit instead of the full burst."""
         self._written_before = frozenset(places)
+        if places:
+            self._overall.start_with(1)
+
+    @property
+    def lessons(self) -> Mapping[str, Lesson]:
+        """What refusals taught, by place, also while nobody uses it; of those without a token, which are there again
+        after a restart. What counts no more is forgotten.
+        """
+        now = asyncio.get_running_loop().time()
+        self._lessons = {place: lesson for place, lesson in self._lessons.items() if not lesson.is_over(now)}
+        return dict(self._lessons)
+
+    def remember(self, lessons: Mapping[str, Lesson]) -> None:
+        """What an earlier run learned. To be told before anything is sent."""
+        self._lessons |= lessons
 
     def at(self, place: str) -> PlaceBudget | None:
         """The budget of a place by its key, if there is one."""
@@ -165,7 +227,12 @@ class Budgets:
         budget = self._places.get(place)
         if budget is None:
             self._places[place] = budget = PlaceBudget(
-                self._rate(address), self._overall, self.tally, edits_count=self._edits_count
+                self._rate(address),
+                self._overall,
+                self.tally,
+                edits_count=self._edits_count,
+                lesson=self._lessons.get(place),
+                learned=partial(self._keep, place) if place == address.budget else None,
             )
             if place in self._written_before:
                 budget.bucket.start_with(1)
@@ -174,3 +241,6 @@ class Budgets:
         if len(self._latest) > REMEMBERED:
             self._latest.popitem(last=False)
         return budget
+
+    def _keep(self, place: str, lesson: Lesson) -> None:
+        self._lessons[place] = lesson

@@ -7,25 +7,25 @@ clock; interim text may be skipped. The final form is not this module's affair: 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from chat.buttons import Button
 from chat.errors import BotError
-from chat.events import Completed, EndReason, ReasoningDelta, Replaced, ReplyEvent, TextDelta, Usage
+from chat.events import EndReason, Usage
 from chat.replies import ReplyState
+from messengers.answer import Answer, Stream
 from messengers.base import Chat, MessageGone, MessengerError, PlaceGone, SlowDown
 from messengers.buckets import Priority
+from messengers.budget import Budget, Permitted
+from messengers.indicator import show_typing
+from messengers.meanwhile import Meanwhile
 from messengers.screen import Layout, Screen
 
 log = logging.getLogger(__name__)
 
-MAX_CHARACTERS = 200_000  # an endless answer ends here, as if the model's limit of tokens had cut it
 CHECKPOINT_SECONDS = 1.0
-STATUS_AFTER_SECONDS = 2.0  # what is over sooner needs no words
-TYPING_AFTER_SECONDS = 0.3  # a model that answers at once needs no "typing …", which costs a permit
 PAUSE_SECONDS = 0.35  # between two edits where the budget would allow more: nobody reads faster
 LONGEST_PAUSE_SECONDS = 3.0  # after that it is the budget alone that makes calls wait
 PAUSE_AFTER_FAILURE_SECONDS = 2.0
@@ -33,7 +33,6 @@ SECONDS_TO_FINISH = 30.0  # before a place closes
 LONGEST_CALL_SECONDS = 6.0  # that a cancelled reply waits for a call in flight: the program is about to end
 
 Result = TypeVar("Result")
-Stream = AbstractAsyncContextManager[AsyncIterable[ReplyEvent]]
 Checkpoint = Callable[[ReplyState], Awaitable[None]]
 Settled = Callable[[], Awaitable[tuple[str, ...]]]
 
@@ -48,6 +47,8 @@ class Shown:
     gone: bool = False  # the message or the place was taken away: there is nothing left to show
     usage: Usage | None = None
     fresh: bool = False  # there is text of this run, and not only of an earlier one
+    thoughts: str = ""  # what the model thought, as Markdown to be shown above the text; see `Thinking.heading`
+    seconds: float = 0.0  # since people were told by a message that something is said here
     settled: Settled | None = None  # waits for the last call; its messages. To be awaited before they are changed
 
 
@@ -63,25 +64,24 @@ class LiveReply:
         buttons: Sequence[Button] = (),
         reply: bool = False,
         key: str = "",
-        thinking: str = "",
         may_begin: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`state`: messages of an earlier run, which this reply takes over. `buttons`: shown while it streams.
+        """`state`: messages of an earlier run, which this reply takes over; of one that `continues` the text stays too,
+        and what comes is put behind it. `buttons`: shown while it streams. `reply`: quote the question.
 
-        `reply`: quote the question. `key`: see `Screen`. `thinking`: shown while the model reasons, in place of text.
-        `may_begin`: awaited before the first call, so that an earlier answer comes first.
+        `key`: see `Screen`. `may_begin`: awaited before the first call, so that an earlier answer comes first.
         """
         self._chat = chat
         self._checkpoint = checkpoint
         self._buttons = tuple(buttons)
         self._may_begin = may_begin
-        self._thinking = thinking
+        self._continues = bool(state and state.continues)
+        self._answer = Answer(state.text if state else "", goes_on=self._continues, changed=self._news_came)
         self._screen = Screen(chat, state.parts if state else (), reply=reply, key=key)
         self._layout = Layout(chat)
-        self._earlier = state.text if state else ""  # shown by an earlier run, until there is something new
-        self._text = ""
-        self._status = ""
-        self._usage: Usage | None = None
+        self._told_at: float | None = None  # when people were told, by the first message
+        self._thoughts = ""  # those above the text; they stay as they are once it is shown, so that no part moves
+        self._wanted_at = 0.0  # when there may be a next call, by the loop's clock
         self._changed = asyncio.Event()
         self._reader: asyncio.Task[EndReason] | None = None
         self._helpers: list[asyncio.Task[None]] = []
@@ -98,10 +98,18 @@ class LiveReply:
         if self._reader:
             self._reader.cancel()
 
+    @property
+    def meanwhile(self) -> Meanwhile:
+        """What is said while there is no text."""
+        return self._answer.meanwhile
+
     def tell(self, status: str) -> None:
         """Why there is no text yet, as a sentence: shown in its place if it takes a while. The latest wins."""
-        self._status = status
-        asyncio.get_running_loop().call_later(STATUS_AFTER_SECONDS, self._changed.set)
+        self.meanwhile.tell(status)
+
+    def lull(self) -> float:
+        """Seconds until new text can be shown, at least; for `providers.base.ReplyRequest.lull`."""
+        return self._wanted_at - asyncio.get_running_loop().time()
 
     async def show(self, stream: Stream) -> Shown:
         """Read the answer to its end while showing it. Raises only `CancelledError`, and what is a fault of ours.
@@ -110,7 +118,11 @@ class LiveReply:
         """
         if self._stopped:
             return Shown(self._state, "stopped")
-        self._reader = asyncio.create_task(self._read(stream))
+        if self._screen.parts:
+            self._told_at = asyncio.get_running_loop().time()
+        if self._answer.goes_on:
+            self._changed.set()  # the sentence that it was cut goes
+        self._reader = asyncio.create_task(self._answer.read(stream))
         helpers = (self._write, self._type, self._save, self._end_in_time)
         self._helpers = [asyncio.create_task(work()) for work in helpers]
         try:
@@ -120,11 +132,21 @@ class LiveReply:
             await uninterrupted(self._remember())
             raise
         self._close()
-        return Shown(self._state, end, failure, self._gone, self._usage, bool(self._text.strip()), self._settle)
+        return Shown(
+            self._state,
+            end,
+            failure,
+            self._gone,
+            self._answer.usage,
+            self._answer.is_fresh,
+            self._thoughts or self._quote(),
+            0.0 if self._told_at is None else asyncio.get_running_loop().time() - self._told_at,
+            self._settle,
+        )
 
     @property
     def _state(self) -> ReplyState:
-        return ReplyState(self._screen.parts, self._text or self._earlier)
+        return ReplyState(self._screen.parts, self._answer.known, continues=self._continues)
 
     async def _outcome(
         self, reader: asyncio.Task[EndReason]
@@ -139,32 +161,20 @@ class LiveReply:
                 return "closed" if self._closed else "stopped", None
             raise
 
-    async def _read(self, stream: Stream) -> EndReason:
-        async with stream as events:
-            async for event in events:
-                match event:
-                    case TextDelta(text):
-                        self._text += text
-                    case Replaced(text):
-                        self._text = text
-                    case ReasoningDelta():
-                        self._think()
-                        continue
-                    case Completed(reason, usage):
-                        self._usage = usage
-                        return reason
-                if self._text.strip():
-                    if self._changed.is_set():
-                        self._chat.budget.skip()
-                    self._changed.set()
-                if len(self._text) > MAX_CHARACTERS:
-                    self._text = self._text[:MAX_CHARACTERS]
-                    return "length"
-        return "done"
+    def _news_came(self) -> None:
+        if self._changed.is_set():
+            self._chat.budget.skip()
+        self._changed.set()
 
-    def _think(self) -> None:
-        if self._thinking and self._status != self._thinking:
-            self.tell(self._thinking)
+    def _quote(self) -> str:
+        return self.meanwhile.quote(self._chat.dialect.limit)
+
+    @property
+    def _source(self) -> str:
+        """What is to be shown now."""
+        if not self._showing:
+            self._thoughts = self._quote()
+        return self._answer.source(self._thoughts)
 
     async def _end_in_time(self) -> None:
         """Where a place closes, end while the answer can still be brought to its final form there."""
@@ -177,28 +187,42 @@ class LiveReply:
         if self._may_begin:
             await self._may_begin()
         while not self._closing:
-            await self._changed.wait()
-            await self._chat.budget.permit(self._priority, new=not self._screen.parts)
-            pause = await self._call()
+            await self._news()
+            budget = self._screen.budget
+            async with Permitted(budget, self._priority, new=not self._screen.parts):
+                pause = await self._call(budget)
             if not self._closing:
+                self._wanted_at = asyncio.get_running_loop().time() + pause
                 await asyncio.sleep(pause)
+
+    async def _news(self) -> None:
+        """Wait for something to show. A draft is shown again before it fades, also while the model is silent."""
+        try:
+            async with asyncio.timeout(self._screen.lasts):
+                await self._changed.wait()
+        except TimeoutError:
+            self._screen.fade()
 
     @property
     def _priority(self) -> Priority:
         """The first text goes first, and so does the first sentence; a sentence in the place of another one waits."""
-        later = self._showing or (self._screen.parts and not self._text)
+        later = self._showing or (self._screen.begun and not self._answer.has_begun)
         return Priority.INTERIM if later else Priority.FIRST
 
-    async def _call(self) -> float:
-        """Make one call with the newest text; how long to pause after it."""
+    async def _call(self, budget: Budget) -> float:
+        """Make one call with the newest text, for a permit of `budget`; how long to pause after it."""
         self._changed.clear()  # set again by whatever arrives from here on
         self._calling = True
         known = self._screen.parts
-        wanted = self._layout.pages(self._text or self._earlier or self._status, self._buttons, final=False)
+        shows_text = self._answer.has_begun
+        wanted = self._layout.pages(self._source, self._buttons, final=False)
         try:
+            if self._screen.expect(wanted) is not budget:  # what was to be a draft is full, or the other way round
+                self._changed.set()
+                return 0
             await self._screen.step(wanted)
         except SlowDown as refusal:
-            self._chat.budget.slow_down(refusal.retry_after)
+            budget.slow_down(refusal.retry_after)
             self._changed.set()
             return 0
         except (MessageGone, PlaceGone):
@@ -212,37 +236,29 @@ class LiveReply:
         finally:
             self._calling = False
             if self._screen.parts != known:
+                if self._told_at is None:
+                    self._told_at = asyncio.get_running_loop().time()
                 await self._remember()
-        self._showing = bool(self._text)
+        self._showing = shows_text
         if self._screen.differs(wanted):
             self._changed.set()
-        return min(LONGEST_PAUSE_SECONDS, max(PAUSE_SECONDS, self._chat.budget.pace))
+        return min(LONGEST_PAUSE_SECONDS, max(PAUSE_SECONDS, budget.pace)) if self._screen.budget is budget else 0
 
     async def _type(self) -> None:
-        """Show "typing …" until there is text."""
-        await asyncio.sleep(TYPING_AFTER_SECONDS)
-        while not self._text:
-            await self._chat.budget.permit(Priority.TYPING, new=False)
-            if self._text:
-                return
-            try:
-                await self._chat.typing()
-            except SlowDown as refusal:
-                self._chat.budget.slow_down(refusal.retry_after)
-            except PlaceGone:
-                self._gone = True
-                self.stop()
-            except MessengerError as failure:
-                log.debug("typing not shown: %s", failure)
-            await asyncio.sleep(self._chat.typing_lasts)
+        try:
+            # Drafts share their permits with it.
+            await show_typing(self._chat, lambda: self._screen.budget, lambda: self._answer.has_begun)
+        except PlaceGone:
+            self._gone = True
+            self.stop()
 
     async def _save(self) -> None:
         """Store the text about once a second while it grows."""
         saved = ""
         while True:
             await asyncio.sleep(CHECKPOINT_SECONDS)
-            if self._text != saved and self._screen.parts:
-                saved = self._text
+            if self._answer.text != saved and self._screen.begun:
+                saved = self._answer.text
                 await self._remember()
 
     async def _remember(self) -> None:
@@ -254,6 +270,7 @@ class LiveReply:
     def _close(self) -> None:
         """End what runs beside the reader, but for a call in flight: its stale text might land after the final one."""
         self._closing = True
+        self.meanwhile.end()
         writer = self._helpers[0]
         for task in self._helpers:
             if not (task is writer and self._calling):

@@ -1,16 +1,20 @@
 """A reply's messages, and how to bring them to what they should show: one call at a time.
 
 Streaming, long answers, the final clean-up and recovery after a crash are all this: wanted parts against shown parts.
+Where a chat has drafts, the part that still grows is one until it is full, or final: then it becomes a message.
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from chat.buttons import Button
-from messengers.base import Chat, Page, PlaceMoved, Refused
-from messengers.splitting import settled, split
+from messengers.base import Chat, Drafts, Page, PlaceMoved, Refused
+from messengers.budget import Budget
+from messengers.splitting import Part, settled, split
 
 _LAST_WORD = re.compile(r"(?:^|\s+)\S+\s*$")
 
@@ -36,6 +40,14 @@ class _Message:
     shows: Wanted | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What the draft shows, and when it must be shown again, by the loop's clock."""
+
+    shows: Wanted
+    until: float
+
+
 class Screen:
     """The messages of one reply in one chat."""
 
@@ -48,24 +60,60 @@ class Screen:
         self._key = key
         self._reply = reply
         self._messages = [_Message(part) for part in parts]
+        self._draft: _Draft | None = None
+        self._expected: Sequence[Wanted] = ()
 
     @property
     def parts(self) -> tuple[str, ...]:
         """The ids of the messages, in order."""
         return tuple(message.id for message in self._messages)
 
+    @property
+    def begun(self) -> bool:
+        """Whether people see anything of this reply."""
+        return bool(self._messages or self._draft)
+
+    @property
+    def budget(self) -> Budget:
+        """Where the permit for the next call comes from, as far as that can be told before there is a new text."""
+        return self.expect(self._expected)
+
+    def expect(self, wanted: Sequence[Wanted]) -> Budget:
+        """This is to be shown next, unless there is newer text by then; where the permit for that comes from."""
+        self._expected = wanted
+        drafts = self._drafts_for(wanted)
+        return drafts.budget if drafts else self._chat.budget
+
+    @property
+    def lasts(self) -> float | None:
+        """Seconds until the draft must be shown again; None where there is none."""
+        return max(0.0, self._draft.until - asyncio.get_running_loop().time()) if self._draft else None
+
+    def fade(self) -> None:
+        """The draft is about to fade: it counts as not shown any more."""
+        self._draft = None
+
+    def _drafts_for(self, wanted: Sequence[Wanted]) -> Drafts | None:
+        """What shows the growing part, where everything above it is as it should be."""
+        above = len(self._messages)
+        if max(1, len(wanted)) != above + 1 or self._differ(wanted):
+            return None
+        return self._chat.drafts
+
+    def _differ(self, wanted: Sequence[Wanted]) -> bool:
+        return any(message.shows != want for message, want in zip(self._messages, wanted, strict=False))
+
     def differs(self, wanted: Sequence[Wanted], *, final: bool = False) -> bool:
         """Whether a call is needed to show that."""
+        if not final and wanted and self._drafts_for(wanted):
+            return self._draft is None or self._draft.shows != wanted[-1]
         surplus = len(self._messages) - len(wanted)
-        return (
-            surplus < 0
-            or (final and surplus > 0)
-            or any(message.shows != want for message, want in zip(self._messages, wanted, strict=False))
-        )
+        return surplus < 0 or (final and surplus > 0) or self._differ(wanted)
 
     async def step(self, wanted: Sequence[Wanted], *, final: bool = False) -> None:
         """Make the one call that comes next: edits from the top, then new messages; `final` removes surplus ones.
 
+        Unless `final`, what is still to grow is a draft where the chat has them.
         Raises what `Chat` raises, except for a refused page, which is sent as plain text instead, and for a place
         that moved: there all begins anew.
         """
@@ -77,15 +125,30 @@ class Screen:
     async def _step(self, wanted: Sequence[Wanted], *, final: bool) -> None:
         for index, want in enumerate(wanted):
             if index == len(self._messages):
-                whole = not final or want.rest or self._chat.sends_are_idempotent
+                growing = not final and index == len(wanted) - 1
+                if growing and (drafts := self._chat.drafts):
+                    return await self._show(want, drafts)
+                whole = growing or want.rest or self._chat.sends_are_idempotent
                 self._messages.append(await self._send(want if whole else self._beginning(want), index))
-                return
+                self._draft = None  # it went with that
+                return None
             if self._messages[index].shows != want:
-                await self._edit(index, want)
-                return
+                return await self._edit(index, want)
         if final and len(self._messages) > len(wanted):
             await self._chat.delete(self._messages[-1].id)
             self._messages.pop()
+        return None
+
+    async def _show(self, want: Wanted, drafts: Drafts) -> None:
+        """Show the growing part as a draft. Where drafts turn out to be none, `differs` tells that it isn't shown."""
+        if self._draft and self._draft.shows == want:
+            return
+        for page in (want.page, self._plain(want)):
+            if self._chat.drafts:
+                with suppress(Refused):
+                    await drafts.show(page, want.buttons)
+                    self._draft = _Draft(want, asyncio.get_running_loop().time() + drafts.lasts)
+                    return
 
     def _beginning(self, want: Wanted) -> Wanted:
         """All but the last word. A send may be applied and yet fail: repeated, it must not show the whole text twice.
@@ -143,19 +206,20 @@ class Layout:
         if not source.startswith(self._source[: self._cuts[-1] if self._cuts else 0]):
             self._cuts, self._full = [], []  # the provider replaced text that was full already
         self._source = source
-        parts = split(source, self._dialect, self._cuts)
+        parts = split(source, self._dialect, self._cuts, final=final)
         self._cuts = list(settled(parts, source))
         for part in parts[len(self._full) : len(self._cuts)]:
-            self._full.append(Wanted(part.source, self._dialect.render(part.source, final=True)))
-        growing = [
-            Wanted(part.source, self._dialect.render(part.source, final=final)) for part in parts[len(self._cuts) :]
-        ]
+            self._full.append(self._wanted(part, final=True))
+        growing = [self._wanted(part, final=final) for part in parts[len(self._cuts) :]]
         visible = [want for want in (*self._full, *growing) if want.page.size]
         if final and parts and not visible:  # nothing but markup: better that than nothing at all
             visible = [Wanted(source, self._dialect.plain(source))]
         if self._most and len(visible) >= self._most:
             visible = self._fitting(visible, final=final)
         return [*visible[:-1], *(replace(want, buttons=buttons) for want in visible[-1:])]
+
+    def _wanted(self, part: Part, *, final: bool) -> Wanted:
+        return Wanted(part.source, part.page or self._dialect.render(part.source, final=final))
 
     def _fitting(self, pages: list[Wanted], *, final: bool) -> list[Wanted]:
         """As many messages as there may be: the last one is kept for a file with what doesn't fit."""

@@ -138,6 +138,8 @@ class Reception:
 
     def _is_one_too_many(self, turn: Turn) -> bool:
         conversation = turn.incoming.address.conversation
+        if isinstance(turn.incoming, Said | Invoked) and turn.incoming.late:
+            return False  # nobody was there to say "please wait"
         if (
             kind_of(turn.incoming) != "turn"
             or self._lanes.waiting(conversation) < self._services.limits.waiting_per_chat

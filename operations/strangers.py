@@ -8,6 +8,7 @@ from chat.incoming import Incoming, Invoked, Said
 from handlers.services import Services, who
 from messengers.base import MessengerError, SlowDown
 from messengers.buckets import Priority
+from messengers.budget import Permitted
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +58,8 @@ class Strangers:
             told = services.language(incoming).say(key, id=incoming.sender.id, entry=who(incoming))
             sentence = NO_WORD if blocked else told
             chat = services.bot.open_chat(incoming.address)
-            await chat.budget.permit(Priority.TYPING)
-            await chat.send(chat.dialect.render(sentence, final=True))
+            async with Permitted(chat.budget, Priority.TYPING):
+                await chat.send(chat.dialect.render(sentence, final=True))
         except SlowDown as refusal:
             chat.budget.slow_down(refusal.retry_after)
         except MessengerError as failure:

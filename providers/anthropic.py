@@ -111,7 +111,9 @@ class Anthropic:
         open_ended = request.continues and prefills and not anthropic.thinks(request)
         reader = anthropic.AnswerReader(anthropic.open_end(request) if open_ended else "")
         headers = {"Accept": "text/event-stream"}
-        async with self._http.exchange("POST", url, model=request.model, body=body, headers=headers) as answer:
+        async with self._http.exchange(
+            "POST", url, model=request.model, body=body, headers=headers, lull=request.lull
+        ) as answer:
             if answer.media_type == "application/json":
                 for event in reader.whole(await answer.json()):
                     yield event

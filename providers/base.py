@@ -10,6 +10,14 @@ from chat.messages import Image, Message
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
+Lull = Callable[[], float]
+"""For how many seconds from now nobody can be shown new text anyway: what comes meanwhile may be read in one go."""
+
+
+def no_lull() -> float:
+    """Every fragment is wanted as soon as it comes."""
+    return 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class ReplyRequest:
@@ -17,6 +25,7 @@ class ReplyRequest:
 
     `parameters` go to the server as they are (`temperature`, `max_tokens`, …), so that new ones need no release.
     `attempts`: how many requests may be made for it, retries and fallbacks together. A provider itself makes one.
+    `lull`: see `Lull`; for `providers.http`, which is the cheaper the more comes at once.
     """
 
     model: str
@@ -25,6 +34,7 @@ class ReplyRequest:
     parameters: Mapping[str, JsonValue] = field(default_factory=dict)
     continues: bool = False  # the last message is the assistant's, cut short: go on with it (`Capabilities.continuing`)
     attempts: int = 1
+    lull: Lull = no_lull
 
 
 @dataclass(frozen=True, slots=True)

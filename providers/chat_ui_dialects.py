@@ -63,7 +63,7 @@ class Legacy:
         """See `Dialect`."""
         url, body = self._address(conversation), wire.legacy_question(request)
         reader = TgiReader()
-        async with self._http.exchange("POST", url, model=request.model, body=body) as answer:
+        async with self._http.exchange("POST", url, model=request.model, body=body, lull=request.lull) as answer:
             async for event in server_events(answer):
                 for said in reader.read(event.json()):
                     yield said
@@ -130,7 +130,7 @@ class Modern:
         form.add_field("data", json.dumps(wire.modern_question(request, parent)))
         reader = wire.ModernReader()
         url = f"{self._url}/conversation/{quote(conversation, safe='')}"
-        async with self._http.exchange("POST", url, model=request.model, form=form) as answer:
+        async with self._http.exchange("POST", url, model=request.model, form=form, lull=request.lull) as answer:
             async for line in json_lines(answer):
                 for said in reader.read(line):
                     yield said

@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from chat.errors import CutOff, Garbled, ModelNotFound, ProviderError
 from chat.events import ReplyEvent
 from providers.answers import opened
-from providers.base import Capabilities, JsonValue, ModelInfo, ReplyRequest, Status, StatusSink
+from providers.base import Capabilities, JsonValue, Lull, ModelInfo, ReplyRequest, Status, StatusSink, no_lull
 from providers.http import Exchange, HttpClient, HttpSettings, checked_base_url, checked_base_url_or_none, checked_key
 from providers.spaces import Hub, SpaceWait, may_sleep
 from providers.stream import ServerEvent, server_events
@@ -140,7 +140,7 @@ class Gradio:
             session = await self._join_awake(request, status)
             before = entries_before(session.function.form, request.messages)
             reader = AnswerReader(session.function, session.event_id, before)
-            async with self._listening(session, reader, request.model) as messages:
+            async with self._listening(session, reader, request) as messages:
                 async for message in messages:
                     for event in reader.read(message.json()):
                         if isinstance(event, Status):
@@ -186,11 +186,11 @@ class Gradio:
 
     @asynccontextmanager
     async def _listening(
-        self, session: _Session, reader: AnswerReader, model: str
+        self, session: _Session, reader: AnswerReader, request: ReplyRequest
     ) -> AsyncIterator[AsyncIterator[ServerEvent]]:
         """The session's messages. Left before the app is done, it is told to stop: a queued question only by closing,
         for gradio 4 and 5 answer the cancelling of one, and then run it all the same (seen)."""
-        async with self._data(session.function, session.hash, model) as answer:
+        async with self._data(session.function, session.hash, request.model, request.lull) as answer:
             if answer.media_type != EVENT_STREAM:
                 raise Garbled(f"{answer.media_type or 'nothing'} in the place of {EVENT_STREAM}")
             try:
@@ -213,12 +213,14 @@ class Gradio:
     async def _abandon(self, function: ChatFunction, session_hash: str) -> None:
         """Drop what may have been queued: an app drops a session whose listener leaves, but not one without any."""
         with suppress(ProviderError, TimeoutError):
-            async with asyncio.timeout(LEAVING_SECONDS), self._data(function, session_hash, ""):
+            async with asyncio.timeout(LEAVING_SECONDS), self._data(function, session_hash):
                 pass
 
-    def _data(self, function: ChatFunction, session_hash: str, model: str) -> AbstractAsyncContextManager[Exchange]:
+    def _data(
+        self, function: ChatFunction, session_hash: str, model: str = "", lull: Lull = no_lull
+    ) -> AbstractAsyncContextManager[Exchange]:
         url = f"{self._url(function, 'queue/data')}?session_hash={session_hash}"
-        return self._http.exchange("GET", url, model=model, headers={"Accept": EVENT_STREAM})
+        return self._http.exchange("GET", url, model=model, headers={"Accept": EVENT_STREAM}, lull=lull)
 
     async def _read_function(self, model: str) -> ChatFunction:
         async with self._http.exchange("GET", f"{self._settings.address}/config", model=model) as answer:

@@ -4,6 +4,7 @@ A provider opens one `HttpClient` for its lifetime and one `exchange` for each r
 its connection unless the answer was read to its end.
 """
 
+import asyncio
 import io
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -17,7 +18,7 @@ from yarl import URL
 
 from chat.errors import Garbled, ProviderError
 from providers import failures
-from providers.base import JsonValue
+from providers.base import JsonValue, Lull, no_lull
 from providers.patience import Patience
 from providers.stream import read_json
 
@@ -28,6 +29,11 @@ READ_BUFFER_BYTES = 2**16
 MAX_BODY_BYTES = 64 * 2**20
 MAX_ERROR_BYTES = 2**16
 ERROR_BODY_SECONDS = 5.0
+# A reader that is woken for every word spends most of its time on waking up. The end of an answer comes without notice,
+# and is late by so much at most.
+LONGEST_REST_SECONDS = 0.1
+SHORTEST_REST_SECONDS = 0.02
+BEFORE_LULL_ENDS_SECONDS = 0.005  # to have read what has come when it is wanted
 
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks5", "socks5h")
 
@@ -74,10 +80,11 @@ def checked_key(key: SecretStr) -> SecretStr:
 class Exchange:
     """An answer whose headers are there; iterating it gives the chunks of its body as they come."""
 
-    def __init__(self, response: aiohttp.ClientResponse, patience: Patience) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, patience: Patience, lull: Lull = no_lull) -> None:
         self._response = response
         self._content = response.content
         self._patience = patience
+        self._lull = lull
 
     @property
     def status(self) -> int:
@@ -102,6 +109,8 @@ class Exchange:
         return self
 
     async def __anext__(self) -> bytes:
+        if (lull := self._lull()) > SHORTEST_REST_SECONDS:
+            await self._rest(min(LONGEST_REST_SECONDS, lull - BEFORE_LULL_ENDS_SECONDS))
         try:
             with self._patience:
                 chunk = await self._content.readany()  # what iter_any() does
@@ -110,6 +119,19 @@ class Exchange:
         if not chunk:
             raise StopAsyncIteration
         return chunk
+
+    async def _rest(self, seconds: float) -> None:
+        """Leave what comes in the system's buffer. If aiohttp's own is full, its pause is left alone: it ends that."""
+        connection = self._response.connection  # None: all of the body is here
+        transport = connection.transport if connection else None
+        if not isinstance(transport, asyncio.ReadTransport) or not transport.is_reading():
+            return
+        transport.pause_reading()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            if not transport.is_closing():
+                transport.resume_reading()
 
     async def read(self, limit: int = MAX_BODY_BYTES) -> bytes:
         """The whole body. Raises `Garbled` where it has more than `limit` bytes."""
@@ -183,8 +205,11 @@ class HttpClient:
         body: JsonValue = None,
         form: Any = None,
         headers: Mapping[str, str] | None = None,
+        lull: Lull = no_lull,
     ) -> AsyncIterator[Exchange]:
         """Ask with a JSON `body` or a `form` (aiohttp's FormData or a dict); enter with the answer's headers in hand.
+
+        In a `lull` the body is read seldom.
 
         Raises a `ProviderError` for every status but 2xx, for a page of HTML, and for every network failure; those
         raised by the caller inside are told with the request, the provider and the model as well.
@@ -195,7 +220,7 @@ class HttpClient:
         try:
             response = await self._begin(patience, method, url, _options(body, form, headers or {}))
             try:
-                answer = Exchange(response, patience)
+                answer = Exchange(response, patience, lull)
                 await _refuse_failures(answer)
                 yield answer
             finally:

@@ -143,7 +143,9 @@ class HuggingFace:
         body = tgi.request_body(await self._prompt(request), request.parameters)
         url, headers = self._model_url(request.model), {"Accept": "text/event-stream"}
         reader = tgi.TgiReader(goes_on=request.continues)
-        async with self._http.exchange("POST", url, model=request.model, body=body, headers=headers) as answer:
+        async with self._http.exchange(
+            "POST", url, model=request.model, body=body, headers=headers, lull=request.lull
+        ) as answer:
             if answer.media_type == "application/json":
                 for event in reader.whole(await answer.json()):
                     yield event

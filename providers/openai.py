@@ -144,7 +144,9 @@ class OpenAI:
         body = request_body(request, include_usage=self._settings.include_usage)
         url = f"{self._settings.base_url}/chat/completions"
         headers = {"Accept": "text/event-stream"}
-        async with self._http.exchange("POST", url, model=request.model, body=body, headers=headers) as answer:
+        async with self._http.exchange(
+            "POST", url, model=request.model, body=body, headers=headers, lull=request.lull
+        ) as answer:
             reader = AnswerReader()
             if answer.media_type == "application/json":
                 for event in reader.whole(await answer.json()):

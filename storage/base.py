@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, Self, TypeVar
@@ -117,6 +117,21 @@ class Standing:
     waiting_since: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What refusals taught of a place (`Address.budget`): calls at once, calls a second, and no call until a time.
+
+    Times are Unix seconds. Without `refusals` only the last one counts.
+    """
+
+    place: str
+    burst: float
+    per_second: float
+    refusals: int
+    learned_at: float
+    blocked_until: float
+
+
 class Store(Protocol):
     """Every call is one transaction: on disk when it returns, or not at all (`StorageError`).
 
@@ -171,12 +186,18 @@ class Store(Protocol):
         ...
 
     async def reopen(
-        self, turn: int, *, fresh: bool = False, model: str = "", address: Address | None = None
+        self,
+        turn: int,
+        *,
+        fresh: bool = False,
+        model: str = "",
+        address: Address | None = None,
+        continues: bool = False,
     ) -> Turn | None:
         """Make a finished turn new again: its history is removed, its reply is kept unless it starts `fresh`.
 
-        `model` is to answer it, at that `address` (of the same conversation) if it isn't the question's own.
-        None: it isn't finished.
+        `model` is to answer it, at that `address` (of the same conversation) if it isn't the question's own. None: it
+        isn't finished. One that `continues` its answer (see `ReplyState`) keeps its history until there is more of it.
         """
         ...
 
@@ -270,6 +291,14 @@ class Store(Protocol):
 
     async def recent_places(self, seconds: float) -> frozenset[str]:
         """The places (`Address.budget`) that were written to within the last `seconds`."""
+        ...
+
+    async def learned(self) -> Sequence[Learned]:
+        """What is known of places' limits, by their names."""
+        ...
+
+    async def learn(self, lessons: Sequence[Learned], over: Collection[str] = ()) -> None:
+        """Remember these, each in the place of what was known there; forget the places whose lesson is `over`."""
         ...
 
     async def __aenter__(self) -> Self: ...

@@ -22,7 +22,10 @@ _AND_BRANCHES = (
 )
 _MESSENGER = "json_extract(incoming, '$.address.messenger')"
 _PLACE = "json_extract(incoming, '$.address.place')"
-_NEWEST = "max(CAST(json_extract(incoming, '$.address.message') AS INTEGER))"
+_NUMBER = "CAST(json_extract(incoming, '$.address.message') AS INTEGER)"
+# What came with a token (Discord's commands) is stored at once, while messages before it may still have to be fetched:
+# it says nothing of them. Where there was nothing else, the first one tells from when on the bot was there.
+_NEWEST = f"coalesce(max(CASE WHEN json_extract(incoming, '$.address.token') = '' THEN {_NUMBER} END), min({_NUMBER}))"
 _LONGEST_REASON = 300  # characters
 _LONGEST_HISTORY = 400  # entries; a model's context ends long before
 
@@ -131,7 +134,13 @@ def drew(connection: Connection, number: int) -> None:
 
 
 def reopen(
-    connection: Connection, number: int, *, fresh: bool = False, model: str = "", address: Address | None = None
+    connection: Connection,
+    number: int,
+    *,
+    fresh: bool = False,
+    model: str = "",
+    address: Address | None = None,
+    continues: bool = False,
 ) -> Turn | None:
     """Make it new again where it is finished."""
     known = turn(connection, number)
@@ -139,8 +148,9 @@ def reopen(
         return None
     row = connection.execute("SELECT text FROM history WHERE turn = ? AND role = 'assistant'", (number,)).fetchone()
     # What was shown stays shown until there is something better: a retry may fail.
-    reply = ReplyState() if fresh else ReplyState(known.reply.parts, row[0] if row else "")
-    connection.execute("DELETE FROM history WHERE turn = ?", (number,))
+    reply = ReplyState() if fresh else ReplyState(known.reply.parts, row[0] if row else "", continues=continues)
+    if not continues:
+        connection.execute("DELETE FROM history WHERE turn = ?", (number,))
     change = (
         "state = 'new', failed = 0, interruptions = 0, drawn = 0, reason = '', reply = ?, runs = runs + ?, model = ?"
     )

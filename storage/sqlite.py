@@ -5,7 +5,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,8 @@ from typing import Any, Self, TypeVar
 from chat.incoming import Address, Incoming
 from chat.messages import Message
 from chat.replies import Final, ReplyState
-from storage import sql, sql_people
-from storage.base import Activity, Amount, Choices, Spent, Standing, Turn
+from storage import sql, sql_learned, sql_people
+from storage.base import Activity, Amount, Choices, Learned, Spent, Standing, Turn
 from storage.sqlite_file import MIGRATIONS, check, compact, empty_log, explained, migrate, open_database
 
 log = logging.getLogger(__name__)
@@ -121,10 +121,16 @@ class SqliteStore:
         await self._call(lambda connection: sql.finish(connection, turn, parts, dead=dead, reason=reason))
 
     async def reopen(
-        self, turn: int, *, fresh: bool = False, model: str = "", address: Address | None = None
+        self,
+        turn: int,
+        *,
+        fresh: bool = False,
+        model: str = "",
+        address: Address | None = None,
+        continues: bool = False,
     ) -> Turn | None:
         """See `Store.reopen`."""
-        work = partial(sql.reopen, fresh=fresh, model=model, address=address)
+        work = partial(sql.reopen, fresh=fresh, model=model, address=address, continues=continues)
         return await self._call(lambda connection: work(connection, turn))
 
     async def latest(self, conversation: str, before: int) -> Turn | None:
@@ -226,6 +232,14 @@ class SqliteStore:
     async def recent_places(self, seconds: float) -> frozenset[str]:
         """See `Store.recent_places`."""
         return await self._call(lambda connection: sql.recent_places(connection, seconds))
+
+    async def learned(self) -> Sequence[Learned]:
+        """See `Store.learned`."""
+        return await self._call(sql_learned.learned)
+
+    async def learn(self, lessons: Sequence[Learned], over: Collection[str] = ()) -> None:
+        """See `Store.learn`."""
+        await self._call(lambda connection: sql_learned.learn(connection, lessons, over))
 
     async def _call(self, work: Callable[[sqlite3.Connection], T], *, alone: bool = False) -> T:
         loop = asyncio.get_running_loop()

@@ -12,7 +12,7 @@ from chat.errors import CutOff
 from chat.events import Completed, Replaced, ReplyEvent, TextDelta
 from chat.incoming import Attachment
 from chat.messages import Image, Message
-from messengers.base import MessageGone, MessengerError, Page, Refused
+from messengers.base import Drafts, MessageGone, MessengerError, Page, Refused
 from messengers.buckets import UNLIMITED, Bucket, Rate
 from messengers.budget import PlaceBudget
 
@@ -62,6 +62,39 @@ class FakeMessage:
     previous: str = ""
 
 
+class FakeDrafts:
+    """The drafts of a chat, in memory: `shown` is when each was shown, and what. `failures`: raised by the next calls,
+    one each; after `Refused` the chat has no drafts any more.
+    """
+
+    lasts = 20.0
+
+    def __init__(self, chat: "FakeChat", rate: Rate = UNLIMITED) -> None:
+        self.budget = PlaceBudget(rate, Bucket(UNLIMITED))
+        self.failures: deque[MessengerError | None] = deque()
+        self.shown: list[tuple[float, str]] = []
+        self.stops: list[int] = []
+        self.tried = 0
+        self._chat = chat
+        chat.drafts = self
+
+    @property
+    def texts(self) -> list[str]:
+        """What was shown, in order."""
+        return [text for _, text in self.shown]
+
+    async def show(self, page: Page, buttons: Sequence[Button] = ()) -> None:
+        await asyncio.sleep(0.05)
+        self.tried += 1
+        error = self.failures.popleft() if self.failures else None
+        if isinstance(error, Refused):
+            self._chat.drafts = None
+        if error:
+            raise error
+        self.shown.append((asyncio.get_running_loop().time(), page.text))
+        self.stops += [button.action.target for button in buttons]
+
+
 class FakeChat:
     """A chat in memory. `failures`: raised by the next calls, one each; None lets a call pass.
 
@@ -70,7 +103,9 @@ class FakeChat:
 
     typing_lasts = 5.0
     sends_are_idempotent = True
+    drafts: Drafts | None = None
     most_messages = 0
+    new_messages_notify = True
     closes_at = 0.0
 
     def __init__(self, *, rate: Rate = UNLIMITED, latency: float = 0.05, limit: int = 100) -> None:

@@ -133,6 +133,12 @@ def test_secrets_are_tokens_keys_and_what_urls_carry(folder: Folder) -> None:
     assert KEY not in repr(config)
 
 
+@pytest.mark.parametrize("name", ["api_key", "key", "access-token", "Authorization", "x_password"])
+def test_what_looks_like_a_key_among_a_models_parameters_is_a_secret_too(folder: Folder, name: str) -> None:
+    text = "providers: {a: {type: offline}}\nmodels: {m: {provider: a, parameters: {max_tokens: 5, stop: abc, deep: {"
+    assert folder.load(f"{text}{name}: k-0123456789}}}}}}}}").secrets() == {"k-0123456789"}
+
+
 def test_a_prompt_called_proxy_is_still_a_prompt(folder: Folder) -> None:
     config = folder.load("prompts: {proxy: 'You are http://[ a proxy.'}")
     assert config.secrets() == frozenset()

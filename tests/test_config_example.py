@@ -20,7 +20,7 @@ ENVIRON = {
     "DISCORD_TOKEN": DISCORD_TOKEN,
     "OPENAI_API_KEY": "sk-test",
 }
-SECTIONS = ("log", "health", "telegram", "discord", "playground", "storage", "access", "limits")
+SECTIONS = ("log", "health", "telegram", "discord", "playground", "storage", "access", "limits", "replies")
 # what a newcomer must say for himself, or does better with than with the default
 CHOSEN = {"providers.openai.api_key", "providers.gradio.preset", "models.gpt.vision"}
 CHOSEN |= {f"{entry}.{name}" for entry in ("models.gpt", "image_models.gpt-image") for name in ("provider", "model")}

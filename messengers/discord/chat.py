@@ -32,6 +32,7 @@ class DiscordChat:
     """
 
     typing_lasts = 9.0  # Discord shows it for 10 s
+    drafts = None
 
     def __init__(
         self, rest: Rest, address: Address, dialect: DiscordDialect, budget: Budget, chains: Chains | None
@@ -55,6 +56,11 @@ class DiscordChat:
     def most_messages(self) -> int:
         """Where the bot is no member, it has the answer and five more."""
         return MOST_MESSAGES_OF_GUESTS - self._address.answered if self._is_guest else 0
+
+    @property
+    def new_messages_notify(self) -> bool:
+        """Posts do; an interaction's answers don't. A chain's links stay: somebody may have replied to them by now."""
+        return not self._address.token and not (self._chains is not None and self._address.branch)
 
     @property
     def closes_at(self) -> float:

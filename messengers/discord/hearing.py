@@ -101,8 +101,13 @@ class Hearing:
 
     async def _hand_in(self, said: Said, body: Json) -> None:
         if self._chains and not said.address.private and not self._places.parent(said.address.place):
-            said = replace(said, address=replace(said.address, branch=await self._chains.branch_for(body)))
+            try:
+                branch = await self._chains.branch_for(body)
+            except MALFORMED as error:
+                return self._put_aside("MESSAGE_CREATE", body, error)
+            said = replace(said, address=replace(said.address, branch=branch))
         await self._intake.hand_in(said)
+        return None
 
     async def _catch_up(self, place: str, after: int) -> None:
         for message in await self._catching_up.missed(place, after):
@@ -116,7 +121,7 @@ class Hearing:
             else:
                 if said:
                     self._note(said)
-                    await self._hand_in(said, message)
+                    await self._hand_in(replace(said, late=True), message)
 
     async def _interaction(self, body: Json) -> None:
         try:

@@ -16,7 +16,7 @@ from chat.incoming import Address, Attachment, Invoked, Pressed, Said, Sender
 from messengers.discord.commands import ON_MESSAGE, Tree
 from messengers.discord.contents import IMAGE_TYPES, attachment, contents_of
 from messengers.discord.places import THREADS, Places
-from messengers.discord.reading import quote_of, sender_of, within_of
+from messengers.discord.reading import id_of, quote_of, sender_of, within_of
 
 Json = Mapping[str, Any]
 
@@ -134,7 +134,7 @@ class Forms:
 
     def _address(self, raw: Json) -> Address:
         """Beside what `access` names, `within` has where only the token leads: `guest`, `closed`, `ephemeral`."""
-        place, guild = str(raw["channel_id"]), str(raw.get("guild_id") or "")
+        place, guild = id_of(raw["channel_id"]), id_of(raw["guild_id"]) if raw.get("guild_id") else ""
         channel = raw.get("channel") or {}
         if channel.get("type") in THREADS:
             self._places.channel(channel, guild)
@@ -146,7 +146,7 @@ class Forms:
         message = raw.get("message") if raw["type"] == COMPONENT else None
         if message and int(message.get("flags") or 0) & EPHEMERAL:
             within += ("ephemeral",)
-        said = str((message or raw)["id"])
+        said = id_of((message or raw)["id"])
         expires = self._now() + TOKEN_SECONDS
         token, pressed = str(raw["token"]), message is not None
         return Address("discord", place, "", said, not guild, token, expires, within, answered=pressed)

@@ -17,6 +17,7 @@ Json = Mapping[str, Any]
 SAID_BY_PEOPLE = frozenset({0, 19})  # types of messages: an ordinary one, a reply; all others are Discord's own words
 FORWARD = 1  # a type of reference
 LONGEST = 4000  # characters of a message that is answered
+LONGEST_ID = 20  # digits of 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,9 @@ class Reader:
         return said if said.text or said.quotes or said.images or said.documents or told else None
 
     def _address(self, message: Json) -> Address:
-        place, guild = str(message["channel_id"]), str(message.get("guild_id") or "")
+        place, guild = id_of(message["channel_id"]), id_of(message["guild_id"]) if message.get("guild_id") else ""
         return Address(
-            "discord", place, "", str(message["id"]), private=not guild, within=within_of(place, guild, self.places)
+            "discord", place, "", id_of(message["id"]), private=not guild, within=within_of(place, guild, self.places)
         )
 
     def _is_meant(self, message: Json) -> bool:
@@ -95,7 +96,15 @@ def quote_of(message: Json) -> Quote:
 def sender_of(user: Json, member: Json | None) -> Sender:
     """Who it is from, with their roles where it was said in a guild."""
     roles = tuple(f"role:{role}" for role in (member or {}).get("roles") or ())
-    return Sender(str(user["id"]), name_of(user, member), roles=roles)
+    return Sender(id_of(user["id"]), name_of(user, member), roles=roles)
+
+
+def id_of(value: object) -> str:
+    """A snowflake, as it is kept and put into addresses. Raises `ValueError` for anything but digits."""
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_ID):
+        raise ValueError("not an id")
+    return text
 
 
 def within_of(place: str, guild: str, places: Places) -> tuple[str, ...]:

@@ -61,9 +61,19 @@ class PlaygroundChat:
         return True
 
     @property
+    def drafts(self) -> None:
+        """An edit costs nothing here."""
+        return
+
+    @property
     def most_messages(self) -> int:
         """Any number."""
         return 0
+
+    @property
+    def new_messages_notify(self) -> bool:
+        """Nothing does, on a page that shows all of it at once."""
+        return False
 
     @property
     def closes_at(self) -> float:

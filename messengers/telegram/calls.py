@@ -16,7 +16,15 @@ from aiogram.exceptions import (
     TelegramRetryAfter,
     TelegramUnauthorizedError,
 )
-from aiogram.methods import EditMessageText, GetUpdates, SendDocument, SendMessage, SendPhoto, TelegramMethod
+from aiogram.methods import (
+    EditMessageText,
+    GetUpdates,
+    SendDocument,
+    SendMessage,
+    SendPhoto,
+    SendRichMessage,
+    TelegramMethod,
+)
 from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
 from messengers.base import Fatal, MessageGone, MessengerError, PlaceGone, PlaceMoved, Refused, SlowDown, Unsure
@@ -54,6 +62,13 @@ class RawSendMessage(SendMessage):
     __api_method__ = "sendMessage"
 
 
+class RawSendRichMessage(SendRichMessage):
+    """The sent message as plain JSON."""
+
+    __returning__ = dict[str, Any]
+    __api_method__ = "sendRichMessage"
+
+
 class RawEditMessageText(EditMessageText):
     """The edited message as plain JSON."""
 
@@ -77,6 +92,10 @@ class RawSendDocument(SendDocument):
 
 class Conflict(Unsure):
     """Another program polls with this bot's token."""
+
+
+class Unknown(Fatal):
+    """Telegram answers 404: there is no such method there, or no such bot."""
 
 
 class Moved(PlaceMoved):
@@ -127,7 +146,7 @@ def translate(error: Exception) -> MessengerError:
         case TelegramEntityTooLarge():
             return Refused(reason)
         case TelegramNotFound():
-            return Fatal("Telegram answers 404: check telegram.token and telegram.api_base_url in the config.")
+            return Unknown("Telegram answers 404: check telegram.token and telegram.api_base_url in the config.")
         case _:
             return Unsure(reason)
 

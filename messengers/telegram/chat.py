@@ -6,26 +6,32 @@ from typing import Any
 
 from aiogram import Bot
 from aiogram.methods import DeleteMessage, SendChatAction, TelegramMethod
-from aiogram.types import (
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
-    LinkPreviewOptions,
-    MessageEntity,
-    ReplyParameters,
-)
+from aiogram.types import InputRichMessage, LinkPreviewOptions, ReplyParameters
 
-from chat.buttons import Button, encode
+from chat.buttons import Button
 from chat.incoming import Address, Attachment
 from chat.messages import Image
-from messengers.base import MessageGone, Page, Refused
+from messengers.base import MessageGone, MessengerError, Page, Refused
 from messengers.budget import Budget
-from messengers.telegram.calls import TIMEOUT_SECONDS, Moved, RawEditMessageText, RawSendMessage, call
+from messengers.telegram.calls import (
+    TIMEOUT_SECONDS,
+    Moved,
+    RawEditMessageText,
+    RawSendMessage,
+    RawSendRichMessage,
+    Unknown,
+    call,
+)
 from messengers.telegram.contents import LARGEST_PHOTO
+from messengers.telegram.drafts import TelegramDrafts
 from messengers.telegram.files import TRANSFER_SECONDS, caption_of, document, fetch, photo
+from messengers.telegram.keyboards import entities_of, keyboard
 from messengers.telegram.rendering import TelegramDialect
+from messengers.telegram.rich import Rich, RichDialect
 
 log = logging.getLogger(__name__)
 
+DELETION_REFUSED = "message can't be deleted"  # after 48 hours, or by a bot whose rights were taken away
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
@@ -35,15 +41,29 @@ class TelegramChat:
     typing_lasts = 4.5  # Telegram shows it for 5 s
     sends_are_idempotent = False  # nothing marks a call as the repetition of another
     most_messages = 0
+    new_messages_notify = True
     closes_at = 0.0
 
-    def __init__(self, bot: Bot, address: Address, dialect: TelegramDialect, budget: Budget) -> None:
+    def __init__(
+        self,
+        bot: Bot,
+        address: Address,
+        dialect: TelegramDialect,
+        budget: Budget,
+        drafts: TelegramDrafts | None = None,
+    ) -> None:
         self._bot = bot
+        self._drafts = drafts
         self._home = self._chat_id = int(address.place)
         self._thread = int(address.thread) if address.thread else None
         self._question = int(address.message) if address.message else None
         self.dialect = dialect
         self.budget = budget
+
+    @property
+    def drafts(self) -> TelegramDrafts | None:
+        """See `Chat.drafts`."""
+        return self._drafts if self._drafts and self._drafts.usable else None
 
     async def send(
         self,
@@ -55,16 +75,19 @@ class TelegramChat:
         previous: str = "",
     ) -> str:
         """See `Chat.send`."""
+        where: dict[str, Any] = {
+            "chat_id": self._chat_id,
+            "message_thread_id": self._thread,
+            "reply_parameters": self._quoted(reply),
+            "reply_markup": keyboard(buttons),
+        }
+        if rich := self._rich(page):
+            try:
+                return await self._send(RawSendRichMessage(rich_message=rich, **where))
+            except (Refused, Unknown) as refusal:
+                self._stays_plain(refusal)
         return await self._send(
-            RawSendMessage(
-                chat_id=self._chat_id,
-                message_thread_id=self._thread,
-                text=page.text,
-                entities=_entities(page),
-                reply_parameters=self._quoted(reply),
-                reply_markup=_keyboard(buttons),
-                link_preview_options=NO_PREVIEW,
-            )
+            RawSendMessage(text=page.text, entities=entities_of(page), link_preview_options=NO_PREVIEW, **where)
         )
 
     async def send_image(self, image: Image, caption: str = "", *, reply: bool = False, nonce: str = "") -> str:
@@ -90,16 +113,17 @@ class TelegramChat:
     async def edit(self, message: str, page: Page, buttons: Sequence[Button] = ()) -> None:
         """See `Chat.edit`."""
         place, number = self._place_of(message)
+        where: dict[str, Any] = {"chat_id": place, "message_id": number, "reply_markup": keyboard(buttons)}
+        if rich := self._rich(page):
+            try:
+                await call(self._bot, RawEditMessageText(rich_message=rich, **where))
+            except (Refused, Unknown) as refusal:
+                self._stays_plain(refusal)
+            else:
+                return
         await call(
             self._bot,
-            RawEditMessageText(
-                chat_id=place,
-                message_id=number,
-                text=page.text,
-                entities=_entities(page),
-                reply_markup=_keyboard(buttons),
-                link_preview_options=NO_PREVIEW,
-            ),
+            RawEditMessageText(text=page.text, entities=entities_of(page), link_preview_options=NO_PREVIEW, **where),
         )
 
     async def delete(self, message: str) -> None:
@@ -107,12 +131,24 @@ class TelegramChat:
         place, number = self._place_of(message)
         try:
             await call(self._bot, DeleteMessage(chat_id=place, message_id=number))
-        except (MessageGone, Moved):
+        except MessageGone as gone:
+            if DELETION_REFUSED in str(gone):
+                raise Refused(str(gone)) from gone
+        except Moved:
             return
 
     async def typing(self) -> None:
         """See `Chat.typing`."""
         await self._follow(SendChatAction(chat_id=self._chat_id, message_thread_id=self._thread, action="typing"))
+
+    def _rich(self, page: Page) -> InputRichMessage | None:
+        """What a page is as a rich message, where it is to be one."""
+        known = isinstance(self.dialect, RichDialect) and self.dialect.takes_rich
+        return InputRichMessage(markdown=page.markup.markdown) if known and isinstance(page.markup, Rich) else None
+
+    def _stays_plain(self, refusal: MessengerError) -> None:
+        if isinstance(self.dialect, RichDialect):
+            self.dialect.refused(refusal)
 
     def _where(self, caption: str, reply: bool) -> dict[str, Any]:
         return {
@@ -147,25 +183,3 @@ class TelegramChat:
             if hasattr(method, "reply_parameters"):
                 elsewhere["reply_parameters"] = None
             return await call(self._bot, method.model_copy(update=elsewhere), timeout)
-
-
-def _entities(page: Page) -> list[MessageEntity] | None:
-    return [
-        MessageEntity(
-            type=entity.type,
-            offset=entity.offset,
-            length=entity.length,
-            url=entity.url or None,
-            language=entity.language or None,
-        )
-        for entity in page.markup or ()
-    ] or None
-
-
-def _keyboard(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
-    if not buttons:
-        return None
-    keys = [InlineKeyboardButton(text=button.label, callback_data=encode(button.action)) for button in buttons]
-    columns = len(keys) if len(keys) < 3 else 2  # a phone shows about twenty characters on each of two
-    rows = [keys[start : start + columns] for start in range(0, len(keys), columns)]
-    return InlineKeyboardMarkup(inline_keyboard=rows)

@@ -1,9 +1,11 @@
 """Telegram as a messenger: its own polling, which acknowledges an update only when it is stored."""
 
 import asyncio
+import hashlib
 import json
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiogram import Bot
@@ -14,14 +16,17 @@ from aiogram.types import BotCommand, Update
 from pydantic import ValidationError
 
 from chat.commands import MenuEntry
-from chat.incoming import Address, Unreadable
+from chat.incoming import Address, Invoked, Said, Unreadable
 from messengers.base import Chat, Fatal, MessengerError, Receive, SlowDown, Unsure
 from messengers.buckets import AtMost, Rate
 from messengers.budget import Budgets
 from messengers.telegram.calls import Conflict, RawGetUpdates, call
 from messengers.telegram.chat import TelegramChat
+from messengers.telegram.drafts import DRAFTS, Server, TelegramDrafts
+from messengers.telegram.drafts import UPDATES as STOP_UPDATES
 from messengers.telegram.reading import UPDATES, Reader
 from messengers.telegram.rendering import TelegramDialect
+from messengers.telegram.rich import RichDialect
 from messengers.telegram.rivals import PAUSE_SECONDS, Rivals
 from messengers.telegram.settings import TelegramSettings
 
@@ -31,12 +36,15 @@ POLL_SECONDS = 30
 POLL_TIMEOUT_SECONDS = POLL_SECONDS + 10
 DEAF_AFTER_SECONDS = 2.0 * POLL_TIMEOUT_SECONDS  # without a good poll: then its connection is made anew
 LONGEST_PAUSE_SECONDS = 30.0
+FULL_BATCH = 100  # updates in one answer: more may wait (core.telegram.org/bots/api#getupdates)
 
 # Telegram's FAQ: about one message a second in a chat with short bursts, 20 a minute in a group, about 30 a second for
 # a token; edits count like sends. What is kept below that is for calls that the network pushes together.
 PRIVATE = Rate(burst=4, per_second=0.95)
 GROUP = Rate(burst=4, per_second=0.95, at_most=AtMost(18, 60, reserve=6))
-TOKEN = Rate(burst=4, per_second=25, reserve=1)
+TOKEN = Rate(burst=28, per_second=28, at_most=AtMost(28, 1.0, strict=True))
+
+DRAFTING = "#drafts"  # no Telegram address has a branch: it tells the budget of a chat's drafts from the chat's own
 
 
 class Telegram:
@@ -47,17 +55,21 @@ class Telegram:
     def __init__(self, settings: TelegramSettings, commands: Collection[str], menu: Sequence[MenuEntry]) -> None:
         self._commands = commands
         self._menu = menu
-        self._dialect = TelegramDialect()
+        self._dialect = RichDialect() if settings.streaming == "rich" else TelegramDialect()
+        self._takes_drafts = Server() if settings.streaming == "drafts" else None
         self.budgets = Budgets(
-            lambda address: PRIVATE if address.private else GROUP,
+            _rate,
             TOKEN,
+            lambda address: address.budget + address.branch,
             edits_count=settings.overall_limit == "calls",
         )
         # Two sessions: a long poll must never wait for a connection that sending uses, nor the other way round.
         self._polling, self._sending = _bot(settings), _bot(settings)
+        self._updates_wanted = [*UPDATES, *(STOP_UPDATES if self._takes_drafts else ())]
         self._rivals = Rivals()
         self._clock = asyncio.get_running_loop().time
         self._last_good_poll = self._renewed_at = self._clock()
+        self._behind = True  # what comes now may have waited since before the start, or an outage
 
     async def __aenter__(self) -> "Telegram":
         return self
@@ -72,7 +84,15 @@ class Telegram:
 
     def open(self, address: Address) -> Chat:
         """See `Messenger.open`."""
-        return TelegramChat(self._sending, address, self._dialect, self.budgets.of(address))
+        budget = self.budgets.of(address)
+        return TelegramChat(self._sending, address, self._dialect, budget, self._drafts_at(address))
+
+    def _drafts_at(self, address: Address) -> TelegramDrafts | None:
+        """Drafts have permits of their own at a place, under those of the bot token."""
+        if not (self._takes_drafts and address.private):
+            return None
+        permits = self.budgets.of(replace(address, branch=DRAFTING))
+        return TelegramDrafts(self._sending, address, permits, self._takes_drafts)
 
     async def run(self, reception: Receive) -> None:
         """See `Messenger.run`. Raises `Fatal` for a token that Telegram doesn't know, or that another program uses."""
@@ -88,17 +108,22 @@ class Telegram:
         pause = 1.0
         while True:
             try:
-                for update in await self._updates(offset):
+                before, updates = offset, await self._updates(offset)
+                for update in updates:
                     await self._take(update, reader, receive)
-                    offset = int(update["update_id"]) + 1
+                    offset = _after(update, offset)
                     if query := _query_of(update):  # also under a button that means nothing any more
                         beside.create_task(self._acknowledge(query))
                 pause = 1.0
+                self._behind = len(updates) >= FULL_BATCH
+                if updates and offset == before:  # no number to confirm: it comes again until a newer one has
+                    await asyncio.sleep(pause)
             except Fatal:
                 raise
             except Conflict as conflict:
                 await self._yield_to(conflict)
             except (MessengerError, OSError) as failure:
+                self._behind = True
                 log.warning("polling Telegram failed, again in %g s: %s", pause, failure)
                 await asyncio.sleep(failure.retry_after if isinstance(failure, SlowDown) else pause)
                 pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
@@ -106,7 +131,7 @@ class Telegram:
 
     async def _updates(self, offset: int | None) -> list[dict[str, Any]]:
         """One long poll. It is given up where the client's own time-out doesn't end it."""
-        poll = RawGetUpdates(offset=offset, timeout=POLL_SECONDS, allowed_updates=list(UPDATES))
+        poll = RawGetUpdates(offset=offset, timeout=POLL_SECONDS, allowed_updates=self._updates_wanted)
         try:
             async with asyncio.timeout(DEAF_AFTER_SECONDS):
                 updates: list[dict[str, Any]] = await call(self._polling, poll, POLL_TIMEOUT_SECONDS) or []
@@ -168,10 +193,12 @@ class Telegram:
             update = Update.model_validate(raw)
             incoming = reader.read(update)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            key = f"telegram:{reader.bot_id}:{raw.get('update_id')}"
-            reason = _reason(error)
-            await receive(Unreadable(Address("telegram", "unreadable"), key, reason, json.dumps(raw)))
+            payload = json.dumps(raw)
+            key = f"telegram:{reader.bot_id}:{_number_of(raw) or hashlib.sha256(payload.encode()).hexdigest()}"
+            await receive(Unreadable(Address("telegram", "unreadable"), key, _reason(error), payload))
             return
+        if isinstance(incoming, Said | Invoked) and self._behind:
+            incoming = replace(incoming, late=True)
         if incoming:
             await receive(incoming)
 
@@ -181,6 +208,24 @@ class Telegram:
             await call(self._sending, AnswerCallbackQuery(callback_query_id=query), timeout=5)
         except MessengerError as failure:
             log.debug("a button press was not acknowledged: %s", failure)
+
+
+def _rate(address: Address) -> Rate:
+    if address.branch == DRAFTING:
+        return DRAFTS
+    return PRIVATE if address.private else GROUP
+
+
+def _number_of(update: dict[str, Any]) -> int | None:
+    """An update's own number; None where it has none that is one."""
+    number = update.get("update_id")
+    return number if isinstance(number, int) else None
+
+
+def _after(update: dict[str, Any], offset: int | None) -> int | None:
+    """What confirms an update, and all before it."""
+    number = _number_of(update)
+    return offset if number is None else number + 1
 
 
 def _query_of(update: dict[str, Any]) -> str:

@@ -4,9 +4,17 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, MessageEntity, Update, User
+from aiogram.types import (
+    CallbackQuery,
+    ChatMemberUpdated,
+    Message,
+    MessageEntity,
+    MessageGenerationStopped,
+    Update,
+    User,
+)
 
-from chat.buttons import decode
+from chat.buttons import Action, decode
 from chat.commands import read_command
 from chat.incoming import Address, Incoming, Invoked, Left, Pressed, Said, Sender
 from messengers.telegram.contents import Contents, contents_of
@@ -39,6 +47,8 @@ class Reader:
             return self._press(update.callback_query, key)
         if update.my_chat_member:
             return self._membership(update.my_chat_member, key)
+        if update.stopped_message_generation:
+            return _stop(update.stopped_message_generation, key)
         return None
 
     def _message(self, message: Message, key: str) -> Incoming | None:
@@ -120,6 +130,15 @@ class Reader:
             return None
         address = Address("telegram", str(change.chat.id), private=change.chat.type == "private")
         return Left(address, _person(change.from_user), key)
+
+
+def _stop(stopped: MessageGenerationStopped, key: str) -> Pressed | None:
+    """Telegram's own Stop button under a draft. It doesn't tell who: drafts are only in private chats."""
+    chat = stopped.chat
+    if chat.type != "private" or stopped.draft_id <= 0:
+        return None
+    address = Address("telegram", str(chat.id), str(stopped.message_thread_id or ""))
+    return Pressed(address, Sender(str(chat.id), chat.full_name), key, Action("stop", stopped.draft_id))
 
 
 def _is_unfinished(message: Message) -> bool:

@@ -11,5 +11,5 @@ class TelegramSettings(BaseModel, frozen=True, extra="forbid"):
     token: SecretStr = SecretStr("")
     api_base_url: str = "https://api.telegram.org"
     proxy: str = ""  # http://… or socks5://…
-    streaming: Literal["edits"] = "edits"
+    streaming: Literal["edits", "drafts", "rich"] = "edits"  # how an answer grows, and what it becomes
     overall_limit: Literal["calls", "messages"] = "calls"  # what counts against the 30 a second of a bot

@@ -26,7 +26,7 @@ class Limited(Wrapper):
 
     @asynccontextmanager
     async def stream_reply(self, request: ReplyRequest, status: StatusSink) -> AsyncIterator[AsyncIterable[ReplyEvent]]:
-        """See `Provider.stream_reply`; `status.slot` tells the place in the line, `status.granted` the end of it."""
+        """See `Provider.stream_reply`; `status.slot` tells how many are before it, `status.granted` the end of it."""
         async with self._slot(status), self._wrapped.stream_reply(request, status) as events:
             yield events
 
@@ -99,4 +99,4 @@ class _Slots:
 
 
 def _tell(status: StatusSink, position: int) -> None:
-    status(Status(SLOT, {"position": str(position)}))
+    status(Status(SLOT, {"count": str(position)}))

@@ -31,6 +31,14 @@ def test_ids_of_another_messenger_and_names_let_nobody_in() -> None:
     assert not allows(AccessSettings(allow=(ANNA_ID,)), Address("telegram", "666"), imposter)
 
 
+@pytest.mark.parametrize("name", ["telegram:9", "9"])
+def test_nobody_becomes_an_admin_by_a_name_or_by_the_same_number_on_another_messenger(name: str) -> None:
+    access = Access(AccessSettings(public=True, admins=(ADMIN_ID,)))
+    assert access.is_admin(said("hello", sender=ADMIN))
+    assert not access.is_admin(said("hello", sender=Sender("666", name=name)))
+    assert not access.is_admin(said("hello", Address("discord", "1"), ADMIN))
+
+
 @pytest.mark.parametrize("blocked", [ANNA_ID, GROUP_ID])
 def test_a_block_of_a_person_or_a_group_goes_before_every_other_entry(blocked: str) -> None:
     settings = AccessSettings(public=True, allow=(ANNA_ID, GROUP_ID), block=(blocked,), admins=(ADMIN_ID,))

@@ -1,13 +1,23 @@
-"""Continue: under an answer cut by length, once, for whoever may command it; and /ask, a question as any other."""
+"""Continue: under an answer cut by length, once, for whoever may command it; and /ask, a question as any other.
 
+A model that can goes on in mid-sentence; any other is asked for the rest.
+"""
+
+import asyncio
 import time
 from dataclasses import replace
 
 from chat.buttons import Action
-from chat.events import Completed
+from chat.errors import CutOff
+from chat.events import Completed, Replaced
 from chat.incoming import Said
-from tests.fakes import Step
-from tests.handlers.scene import ANNA, EVE, GROUP, Desk, invoked, play, pressed, said
+from chat.messages import Message
+from chat.replies import ReplyState
+from handlers.settings import LimitsSettings
+from providers.base import Capabilities
+from tests.fakes import FakeMessage, Step
+from tests.handlers.scene import ANNA, EVE, GROUP, PRIVATE, Desk, invoked, play, pressed, said
+from tests.virtual_time import run_virtual
 
 CUT: list[Step] = ["Once upon a", Completed("length")]
 
@@ -72,3 +82,139 @@ def test_ask_without_a_question_says_how_to() -> None:
     desk = play(Desk(), work)
     assert desk.sent() == [desk.say("ask.nothing")]
     assert desk.provider.requests == []
+
+
+GOES_ON = Capabilities(continuing=True)
+
+
+def history_of(desk: Desk) -> list[tuple[str, str]]:
+    told = run_virtual(desk.store.history(PRIVATE.conversation, 1000))
+    return [(message.role, message.text) for message in told]
+
+
+def test_a_model_that_can_goes_on_in_the_same_message_in_mid_sentence_and_as_one_answer() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        await desk.hand_in(pressed(Action("continue", 1)))
+
+    desk = play(Desk(CUT, [" time.", Completed()], capabilities=GOES_ON), work)
+    first, second = desk.provider.requests
+    assert second.continues
+    assert not first.continues
+    told = [(message.role, message.text) for message in second.messages]
+    assert told == [("user", "Tell me a story"), ("assistant", "Once upon a")]
+    assert [(shown.text, shown.buttons) for shown in desk.chat().messages.values()] == [("Once upon a time.", ())]
+    assert history_of(desk) == [("user", "Tell me a story"), ("assistant", "Once upon a time.")]
+
+
+def test_at_once_people_see_that_it_goes_on() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        await desk.hand_in(pressed(Action("continue", 1)))
+        await asyncio.sleep(1)
+        shown = desk.chat().messages["m1"]
+        assert (shown.text, shown.buttons) == ("Once upon a", ("⏹ Stop",))
+        assert desk.chat().made("typing")
+
+    play(Desk(CUT, [5.0, " time.", Completed()], capabilities=GOES_ON), work)
+
+
+def test_it_goes_on_as_often_as_it_is_cut_and_with_what_was_said_before() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Hello"), said("Tell me a story"))
+        await desk.settle()
+        for _ in range(2):
+            await desk.hand_in(pressed(Action("continue", 2)))
+            await desk.settle()
+
+    more: list[Step] = [" time there", Completed("length")]
+    desk = play(Desk(["Hi!", Completed()], CUT, more, [" was.", Completed()], capabilities=GOES_ON), work)
+    assert [message.text for message in desk.provider.requests[-1].messages] == [
+        "Hello", "Hi!", "Tell me a story", "Once upon a time there",
+    ]  # fmt: skip
+    assert desk.sent() == ["Hi!", "Once upon a time there was."]
+    assert history_of(desk)[2:] == [("user", "Tell me a story"), ("assistant", "Once upon a time there was.")]
+
+
+def test_a_provider_that_sends_its_text_anew_sends_only_what_is_new() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        await desk.hand_in(pressed(Action("continue", 1)))
+
+    desk = play(Desk(CUT, [" tame", Replaced(" time."), Completed()], capabilities=GOES_ON), work)
+    assert desk.sent() == ["Once upon a time."]
+
+
+def test_pressed_again_while_it_goes_on_or_when_it_is_whole_it_does_nothing() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        await desk.hand_in(pressed(Action("continue", 1), key="a"), pressed(Action("continue", 1), key="b"))
+        await asyncio.sleep(1)
+        await desk.hand_in(pressed(Action("continue", 1), key="c"))
+
+    desk = play(Desk(CUT, [" time", 5.0, ".", Completed()], capabilities=GOES_ON), work)
+    assert len(desk.provider.requests) == 2
+    assert desk.sent() == ["Once upon a time."]
+
+
+def test_where_going_on_fails_all_the_text_stays_and_retry_goes_on_with_it() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        await desk.hand_in(pressed(Action("continue", 1)))
+        await desk.settle()
+        assert desk.sent()[0].startswith("Once upon a time\n\n⚠️")
+        assert desk.chat().messages["m1"].buttons == ("🔁 Retry",)
+        assert history_of_now(desk) == "Once upon a time"
+        await desk.hand_in(pressed(Action("continue", 1)))
+
+    def history_of_now(desk: Desk) -> str:
+        row = desk.store._connection.execute("SELECT text FROM history WHERE role = 'assistant'").fetchone()
+        return str(row[0])
+
+    desk = play(Desk(CUT, [" time", CutOff("reset")], [" there.", Completed()], capabilities=GOES_ON), work)
+    assert desk.provider.questions[-1] == "Once upon a time"
+    assert desk.sent() == ["Once upon a time there."]
+
+
+def test_after_a_kill_it_goes_on_with_all_that_had_come() -> None:
+    async def work(desk: Desk) -> None:
+        desk.chat().messages["m1"] = FakeMessage("Once upon a time")
+        desk.chat().sent = 1
+        turn = await desk.keep(said("Tell me a story"), "answered")
+        history = (Message("user", "Tell me a story"), Message("assistant", "Once upon a"))
+        await desk.store.answer(turn, ReplyState(("m1",)), None, history, failed=False)
+        desk.store.change(turn, "running", reply=ReplyState(("m1",), "Once upon a time", continues=True))
+        await desk.reception.resume(["telegram"])
+
+    desk = play(Desk([" there.", Completed()], capabilities=GOES_ON), work)
+    assert [message.text for message in desk.provider.requests[0].messages] == ["Tell me a story", "Once upon a time"]
+    assert desk.sent() == ["Once upon a time there."]
+    assert history_of(desk) == [("user", "Tell me a story"), ("assistant", "Once upon a time there.")]
+
+
+def test_where_the_day_is_used_up_the_answer_stays_and_can_be_gone_on_with_later() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        await desk.hand_in(pressed(Action("continue", 1)))
+
+    desk = play(Desk(CUT, capabilities=GOES_ON, limits=LimitsSettings(messages_per_day=1)), work)
+    assert desk.sent()[0].startswith("Once upon a\n\n⏳ Your 1 messages")
+    assert desk.chat().messages["m1"].buttons == ("▶ Continue",)
+    assert history_of(desk)[-1] == ("assistant", "Once upon a")
+
+
+def test_an_answer_of_an_earlier_version_is_asked_for_its_rest_as_a_question() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        desk.store._connection.execute("UPDATE turns SET reason = ''")
+        await desk.hand_in(pressed(Action("continue", 1)))
+
+    desk = play(Desk(CUT, ["time.", Completed()], capabilities=GOES_ON), work)
+    assert desk.provider.questions[-1] == desk.say("continue")

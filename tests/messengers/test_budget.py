@@ -7,6 +7,7 @@ import pytest
 from chat.incoming import Address
 from messengers.buckets import AtMost, Bucket, Priority, Rate
 from messengers.budget import Budgets
+from messengers.learning import DAY_SECONDS
 from tests.virtual_time import run_virtual
 
 PRIVATE = Rate(burst=4, per_second=1)
@@ -24,6 +25,12 @@ async def times(bucket: Bucket, priority: Priority, count: int) -> list[float]:
         await bucket.take(priority)
         granted.append(round(now() - began, 3))
     return granted
+
+
+async def gap(bucket: Bucket) -> float:
+    """The seconds between two permits once nothing of the burst is left."""
+    granted = await times(bucket, Priority.FINAL, 9)
+    return granted[-1] - granted[-2]
 
 
 def test_a_burst_goes_at_once_and_then_one_a_second() -> None:
@@ -70,16 +77,20 @@ def test_nothing_is_granted_during_a_flood_and_a_permit_right_after_it(seconds: 
     run_virtual(work())
 
 
-def test_a_flood_makes_a_place_slower_for_a_while_and_it_recovers() -> None:
+def test_a_flood_makes_a_place_slower_for_a_day_and_it_recovers_within_another() -> None:
     async def work() -> None:
         bucket = Bucket(PRIVATE)
-        bucket.slow_down(1)
-        await times(bucket, Priority.FINAL, 3)
-        slowed = await times(bucket, Priority.FINAL, 2)
-        assert 1.2 < slowed[1] - slowed[0] < 1.6
-        await times(bucket, Priority.FINAL, 50)
-        recovered = await times(bucket, Priority.FINAL, 2)
-        assert recovered[1] - recovered[0] == pytest.approx(1)
+        await times(bucket, Priority.FINAL, 12)
+        bucket.slow_down(30)
+        await times(bucket, Priority.FINAL, 10)
+        slowed = await gap(bucket)
+        assert slowed > 1.2
+        await asyncio.sleep(DAY_SECONDS - 200)
+        assert await gap(bucket) == pytest.approx(slowed)
+        await asyncio.sleep(DAY_SECONDS / 2)
+        assert 1.05 < await gap(bucket) < 0.95 * slowed
+        await asyncio.sleep(DAY_SECONDS / 2 + 600)
+        assert await times(bucket, Priority.FINAL, 6) == [0, 0, 0, 0, 1, 2]
 
     run_virtual(work())
 

@@ -10,10 +10,12 @@ from chat.buttons import Action, Button
 from chat.errors import CutOff, Overloaded
 from chat.events import Completed, ReasoningDelta, Replaced
 from chat.replies import ReplyState
+from messengers.answer import MAX_CHARACTERS
 from messengers.base import MessageGone, PlaceGone, SlowDown, Unsure
 from messengers.buckets import UNLIMITED, Bucket, Priority, Rate
 from messengers.budget import PlaceBudget, Tally
-from messengers.live_reply import MAX_CHARACTERS, LiveReply, Shown
+from messengers.live_reply import LiveReply, Shown
+from messengers.meanwhile import Thinking
 from tests.fakes import FakeChat, FakeStream, Step, words
 from tests.virtual_time import run_virtual
 
@@ -375,13 +377,14 @@ def test_what_an_earlier_run_showed_is_kept_until_there_is_something_new() -> No
 def test_while_the_model_reasons_a_sentence_says_so_and_no_word_of_that_is_shown() -> None:
     async def work() -> FakeChat:
         chat = FakeChat()
-        live = LiveReply(chat, keep_nothing, thinking="Thinking …")
+        live = LiveReply(chat, keep_nothing)
+        live.meanwhile.thinking = Thinking(status=lambda seconds: f"Thinking … {seconds} s")
         steps: list[Step] = [ReasoningDelta("hm"), 5.0, ReasoningDelta("let me see"), 5.0, "42", 5.0, Completed()]
         shown = await live.show(FakeStream(steps).open())
         assert shown.state.text == "42"
         return chat
 
-    assert run_virtual(work()).messages["m1"].versions == ["Thinking …", "42"]
+    assert run_virtual(work()).messages["m1"].versions == ["Thinking … 2 s", "Thinking … 7 s", "42"]
 
 
 def test_where_a_place_closes_the_reply_ends_in_time_with_what_there_is() -> None:

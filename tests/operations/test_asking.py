@@ -82,10 +82,10 @@ def test_an_answer_is_written_with_its_times_and_tokens_beside_it() -> None:
 
 def test_why_there_is_no_answer_yet_is_said_meanwhile_and_thinking_is_not_shown() -> None:
     code, out, err = asked(
-        ReasoningDelta("Hm."), "Yes.\n", Completed(), statuses=[Status("status.slot", {"position": "3"})]
+        ReasoningDelta("Hm."), "Yes.\n", Completed(), statuses=[Status("status.slot", {"count": "3"})]
     )
     assert (code, out) == (0, "Yes.\n")
-    assert err.splitlines()[0] == EN.say("status.slot", position="3")
+    assert err.splitlines()[0] == EN.say("status.slot", count="3")
 
 
 def test_text_that_is_replaced_is_only_added_to_where_it_can_be_and_written_anew_where_not() -> None:

@@ -157,6 +157,14 @@ def test_a_refused_message_may_be_sent_again_when_others_are_answered() -> None:
     assert desk.provider.questions == ["0", "1", "2 again"]
 
 
+def test_what_waited_at_the_messenger_while_the_bot_was_away_is_never_too_much() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(*(replace(said(str(number)), late=True) for number in range(5)), said("one too many"))
+
+    desk = play(Desk(limits=LimitsSettings(waiting_per_chat=1)), work)
+    assert desk.provider.questions == ["0", "1", "2", "3", "4"]
+
+
 def test_stop_runs_at_once_and_the_next_message_is_answered_then() -> None:
     async def work(desk: Desk) -> None:
         await desk.hand_in(said("story"), said("next"))

@@ -15,7 +15,7 @@ from chat.errors import CutOff, ProviderError
 from chat.events import Completed, ReplyEvent, TextDelta
 from chat.messages import Image, Message
 from providers import PROVIDERS
-from providers.base import ImageProvider, ImageRequest, Provider, ReplyRequest
+from providers.base import ImageProvider, ImageRequest, Provider, ReplyRequest, no_lull
 from providers.wire.images import checked
 from providers.wrappers import Retrying, can_draw
 from tests.providers.asking import all_events, asking, no_status, read_into, text_of
@@ -63,6 +63,12 @@ async def test_an_answer_comes_whole_with_completed_as_its_last_event(case: Case
     assert isinstance(events[-1], Completed)
     assert events[-1].reason == "done"
     assert len(text_of(events)) > 300
+
+
+async def test_an_answer_is_the_same_where_nobody_looks_at_it_meanwhile(case: Case, server: StandIn) -> None:
+    async with made(case, server, 200) as provider:
+        told = [text_of(await all_events(provider, replace(asking(), lull=lull))) for lull in (no_lull, lambda: 1.0)]
+    assert told[0] == told[1]
 
 
 async def test_words_come_as_they_are_said_and_not_all_at_the_end(case: Case, server: StandIn) -> None:

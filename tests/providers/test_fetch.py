@@ -78,6 +78,7 @@ async def test_a_picture_on_the_configured_server_is_fetched_without_key_or_cook
     "url",
     ["https://127.0.0.1:{port}/pictures/secret.png", "http://127.0.0.1:{port}/pictures/secret.png",
      "https://localhost:{port}/", "https://127.1:{port}/", "https://2130706433:{port}/", "https://0x7f000001:{port}/",
+     "https://0177.0.0.1:{port}/", "https://[fd00::1]:{port}/", "https://[64:ff9b::7f00:1]:{port}/",
      "https://0:{port}/", "https://[::1]:{port}/", "https://[::ffff:127.0.0.1]:{port}/", "https://[::]:{port}/",
      "https://user@127.0.0.1:{port}/", "https://169.254.169.254/latest/meta-data/", "https://[fe80::1]:{port}/",
      "http://93.184.216.34/1.png", "file:///etc/passwd", "ftp://127.0.0.1/1.png", "//127.0.0.1:{port}/", "nonsense",

@@ -34,7 +34,7 @@ class Line:
         told = self.places.setdefault(number, [])
 
         def tell(status: Status) -> None:
-            told.append(status.arguments.get("position", status.key))
+            told.append(status.arguments.get("count", status.key))
 
         async with self.limited.stream_reply(request(number, attempts), tell) as events:
             async for _ in events:

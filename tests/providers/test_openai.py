@@ -1,5 +1,8 @@
 """The OpenAI-compatible provider against a real local server: what it asks, what it makes of answers, and proxies."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
@@ -55,6 +58,22 @@ async def test_however_an_answer_is_sent_it_comes_whole_and_once(server: ModelSe
     text = await answered(server, answer)
     assert text == answer_to("How are you?")
     assert all(text.count(mark) == 1 for mark in marks("How are you?"))
+
+
+async def bursts(server: ModelServer, lull: float) -> int:
+    """How often an answer of 100 words in half a second wakes whoever reads it."""
+    clock, times = asyncio.get_running_loop().time, set()
+    server.script(Answer(text=" ".join(["word"] * 100), words_per_second=200))
+    request = replace(asking(), lull=lambda: lull)
+    async with openai_at(server) as provider, provider.stream_reply(request, no_status) as events:
+        async for _ in events:
+            times.add(round(clock(), 2))
+    return len(times)
+
+
+async def test_in_a_lull_words_are_read_many_at_a_time(server: ModelServer) -> None:
+    assert await bursts(server, 0.5) < 12
+    assert await bursts(server, 0.0) > 30
 
 
 async def test_halves_of_emoji_are_joined_and_nul_is_dropped(server: ModelServer) -> None:

@@ -100,6 +100,11 @@ class Gateway:
         """Connections that are open now."""
         return len(self._connected)
 
+    @property
+    def heard(self) -> bool:
+        """Whether a client has its session, on a connection over which something comes."""
+        return any(line.session and not line.silent for line in self._connected)
+
     # Serving
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

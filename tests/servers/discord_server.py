@@ -95,7 +95,7 @@ class DiscordServer:
         self.commands = Commands(self.world)
         self.gateway = Gateway(token, self.world, self.places, interval=heartbeat, privileged=privileged)
         self.rates = Rates(rates, self.world.now)
-        self.faults = Faults()
+        self.faults: Faults = Faults()
         self.port = port
         posting = Posting(self.places)
         self._interactions = Interactions(self.places)

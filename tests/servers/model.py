@@ -57,7 +57,7 @@ class ModelServer(StandIn):
         except ValueError:
             return _error(400, "invalid_request_error", "the body is not JSON")
         request = self._take(Request, http, body)
-        with watched(request):
+        with suppress(ConnectionError), watched(request):  # that the client left is no fault to be logged
             return self._refusal(http, request) or await self._answer(http, request, self._next(request))
         return web.Response()
 

@@ -10,10 +10,10 @@ from aiohttp import web
 
 from tests.servers.telegram_faults import DOWNLOAD, POLLING, Fault, Faults, Injected
 from tests.servers.telegram_flood import Flood
-from tests.servers.telegram_methods import BotApi, Parameters
+from tests.servers.telegram_methods import BotApi
 from tests.servers.telegram_text import ApiError, Json
 from tests.servers.telegram_updates import CONFLICT
-from tests.servers.telegram_wire import answer, bad_gateway, cut_body, file_body, read_fields, reset
+from tests.servers.telegram_wire import Parameters, answer, bad_gateway, cut_body, file_body, read_fields, reset
 from tests.servers.telegram_world import World
 
 UNAUTHORIZED = ApiError(401, "Unauthorized")

@@ -6,6 +6,7 @@ from typing import TypedDict, Unpack
 from tests.servers import telegram_media as media
 from tests.servers.telegram_files import File
 from tests.servers.telegram_messages import Message, Version
+from tests.servers.telegram_native import Draft
 from tests.servers.telegram_text import TEXT_LIMIT, ApiError, Json, typed_entities, utf16_length
 from tests.servers.telegram_world import Person, Press, World
 
@@ -33,7 +34,9 @@ class Chat:
         self.topics = dict(topics)
         self.everything: list[Message] = []  # everybody's messages, deleted ones too
         self.actions: list[tuple[float, str, int | None]] = []  # "typing" …: when, what, in which topic
+        self.drafts: list[Draft] = []  # all that drafts ever showed here, in order
         self.refusal: ApiError | None = None
+        self.undeletable: set[int] = set()  # messages that are older than the 48 hours in which bots may delete theirs
         self._world = world
 
     # What people see
@@ -52,6 +55,11 @@ class Chat:
     def last(self) -> Message:
         """The bot's newest message."""
         return self.messages[-1]
+
+    @property
+    def draft(self) -> Draft | None:
+        """The draft that people see now."""
+        return self.drafts[-1] if self.drafts and self.drafts[-1].visible(self._world.now()) else None
 
     def shown_text(self, thread: int | None = None) -> str:
         """What the bot's messages (of a topic) say now, one below the other."""
@@ -74,7 +82,7 @@ class Chat:
 
     def _described(self) -> str:
         shown = "\n".join(f"  [{message.id}] {message.text!r} {message.labels}" for message in self.messages)
-        return f"chat {self.id} shows:\n{shown or '  nothing'}"
+        return f"chat {self.id} shows:\n{shown or '  nothing'}\n  draft: {self.draft}"
 
     # What people do
 
@@ -144,6 +152,17 @@ class Chat:
         self._world.updates.push("callback_query", query | {"message": self.show(pressed)})
         return press
 
+    def stop_generation(self) -> None:
+        """Somebody presses Telegram's own button under a draft; LookupError where there is none."""
+        draft = self.draft
+        if not draft or not draft.can_stop:
+            raise LookupError(f"no draft to stop in chat {self.id}")
+        if not draft.keep_on_stop:
+            draft.over = self._world.now()
+        thread = {} if draft.thread is None else {"message_thread_id": draft.thread}
+        self._world.updates.push("stopped_message_generation", {"chat": self.body, "draft_id": draft.id} | thread)
+        self._world.changes.happened()
+
     def delete(self, message: Message | int) -> None:
         """Somebody deletes a message; bots are not told."""
         gone = message if isinstance(message, Message) else self.message(message)
@@ -172,8 +191,17 @@ class Chat:
 
     # What the Bot API does
 
+    def show_draft(self, draft: Draft) -> None:
+        """Show it in the place of the one before."""
+        if self.drafts and self.drafts[-1].over is None:
+            self.drafts[-1].over = draft.at
+        self.drafts.append(draft)
+        self._world.changes.happened()
+
     def keep(self, message: Message) -> Message:
-        """Put a message into the chat: it gets its number here, from 1 on."""
+        """Put a message into the chat: it gets its number here, from 1 on. One of the bot's ends its draft."""
+        if self.drafts and self.drafts[-1].over is None and message.sender == self._world.bot:
+            self.drafts[-1].over = message.sent_at
         message.id = len(self.everything) + 1
         self.everything.append(message)
         self._world.changes.happened()

@@ -4,6 +4,8 @@ private group      {user_id, first_name, language_code} | {chat_id, title, topic
 say press          {chat, text, user, thread, reply_to} | {chat, message, button, data, user}; user: {id, first_name}
 block unblock      {chat}
 delete             {chat, message}: as a person deletes it
+stop_generation    {chat}: Telegram's own Stop button under the draft
+knows              {drafts, rich}: whether the server has such methods
 push               {update}: any update, however malformed
 fault              {method, fault: {kind, seconds, applied}, chat}: the next call fails
 random_faults      {rates: [[fault, probability], …], seed, methods}; calm ends all faults
@@ -70,7 +72,12 @@ def _chat(server: TelegramServer, wanted: Json) -> Json:
     messages = [
         {**asdict(replace(message, file=None)), "mine": message.sender == server.bot} for message in chat.everything
     ]
-    return {"shown": chat.shown_text(), "messages": messages, "actions": chat.actions}
+    drafts = [asdict(draft) for draft in chat.drafts]
+    return {"shown": chat.shown_text(), "messages": messages, "actions": chat.actions, "drafts": drafts}
+
+
+def _knows(server: TelegramServer, wanted: Json) -> None:
+    server.api.drafts, server.api.rich = wanted.get("drafts", True), wanted.get("rich", True)
 
 
 def _record(server: TelegramServer, _: Json) -> Json:
@@ -93,6 +100,8 @@ _VERBS: dict[str, Callable[[TelegramServer, Json], Any]] = {
     "block": lambda server, wanted: server.chats[wanted["chat"]].block(_user(wanted)),
     "unblock": lambda server, wanted: server.chats[wanted["chat"]].unblock(_user(wanted)),
     "delete": lambda server, wanted: server.chats[wanted["chat"]].delete(wanted["message"]),
+    "stop_generation": lambda server, wanted: server.chats[wanted["chat"]].stop_generation(),
+    "knows": _knows,
     "push": lambda server, wanted: server.push_raw(wanted["update"]),
     "fault": lambda server, wanted: server.faults.next(
         wanted["method"], _fault(wanted["fault"]), chat=wanted.get("chat")

@@ -11,7 +11,7 @@ from tests.servers.faults import NetworkFault, drawn
 FaultKind = Literal["flood", "bad_gateway", "reset", "stall", "cut_body", "conflict", "unauthorized"]
 POLLING = "getUpdates"
 DOWNLOAD = "download"  # the "method" of what is no call: reading a file
-SENDS = frozenset({"sendMessage", "sendPhoto", "sendDocument"})
+SENDS = frozenset({"sendMessage", "sendRichMessage", "sendPhoto", "sendDocument"})
 ANY = "*"
 
 

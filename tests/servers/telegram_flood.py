@@ -28,8 +28,13 @@ class FloodRules:
     group_seconds: float = 60.0
     overall_per_second: int = 30
     penalty: float = 5.0
-    counts: frozenset[str] = frozenset({"sendMessage", "sendPhoto", "sendDocument", "editMessageText"})
+    counts: frozenset[str] = frozenset(
+        {"sendMessage", "sendRichMessage", "sendPhoto", "sendDocument", "editMessageText"}
+    )
     overall_counts: frozenset[str] | None = None
+    # As other bots measured it: (calls, seconds) that the drafts of a chat may take, "typing" among them.
+    draft_limits: tuple[tuple[int, float], ...] = ((20, 5.0), (40, 30.0))
+    drafts: frozenset[str] = frozenset({"sendMessageDraft", "sendChatAction"})
 
     def counts_overall(self, method: str) -> bool:
         """Whether a call, of those that count, uses up what the bot has overall."""
@@ -66,15 +71,28 @@ class Flood:
         self.refusals: list[Refusal] = []
         self._now = now
         self._places: dict[int, _Place] = {}
+        self._drafts: dict[int, _Place] = {}
 
     def admit(self, method: str, chat: int | None) -> None:
         """Count one call; raises the 429 where it is too many, and from then on until the penalty is over."""
+        if chat is not None and method in self.rules.drafts and self.rules.enabled:
+            self._admit_draft(method, chat)
         if chat is None or method not in self.rules.counts:
             return
         for place in (EVERYWHERE, chat):
             self._refuse_while_blocked(method, chat, place)
         if self.rules.enabled:
             self._spend(method, chat)
+
+    def _admit_draft(self, method: str, chat: int) -> None:
+        """Drafts have limits of their own."""
+        place, now = self._drafts.setdefault(chat, _Place()), self._now()
+        if place.blocked_until <= now:
+            over = any(sum(at > now - span for at in place.calls) >= most for most, span in self.rules.draft_limits)
+            place.blocked_until = now + self.rules.penalty if over else place.blocked_until
+        if place.blocked_until > now:
+            raise self.refusal(method, chat, place.blocked_until - now)
+        place.calls.append(now)
 
     def block(self, chat: int, seconds: float) -> None:
         """Refuse everything that counts in this chat (or EVERYWHERE) for that long."""
@@ -90,6 +108,7 @@ class Flood:
     def forget(self) -> None:
         """Every chat has its full allowance again, and no penalty."""
         self._places.clear()
+        self._drafts.clear()
 
     def _refuse_while_blocked(self, method: str, chat: int, where: int) -> None:
         left = self._place(where).blocked_until - self._now()

@@ -17,10 +17,12 @@ class Version:
     text: str
     entities: Sequence[Json] = ()
     markup: Json | None = None
+    rich: bool = False  # the text is the Markdown of a rich message
 
     def shows_the_same(self, other: "Version") -> bool:
         """Whether Telegram would call an edit to `other` "not modified"."""
-        return (self.text, list(self.entities), self.markup) == (other.text, list(other.entities), other.markup)
+        mine, others = (self.text, list(self.entities), self.rich), (other.text, list(other.entities), other.rich)
+        return (mine, self.markup) == (others, other.markup)
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +53,11 @@ class Message:
     def text(self) -> str:
         """The text shown now."""
         return self.versions[-1].text if self.versions else ""
+
+    @property
+    def rich(self) -> bool:
+        """Whether it is a rich message now."""
+        return bool(self.versions) and self.versions[-1].rich
 
     @property
     def texts(self) -> list[str]:
@@ -102,6 +109,9 @@ class Message:
     def _shown(self) -> Json:
         names = ("caption", "caption_entities") if CAPTIONED & self.content.keys() else ("text", "entities")
         optional: Json = {names[0]: self.text, names[1]: self.entities, "reply_markup": self.markup}
+        if self.rich:
+            blocks = [{"type": "paragraph", "text": self.text}]
+            optional = {"rich_message": {"blocks": blocks}, "reply_markup": self.markup}
         if len(self.versions) > 1:
             optional["edit_date"] = int(self.versions[-1].at)
         return {name: value for name, value in optional.items() if value}

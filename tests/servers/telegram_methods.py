@@ -1,6 +1,5 @@
 """The Bot API methods of the stand-in Telegram, with the error texts of the real one."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ from tests.servers.telegram_chats import Chat
 from tests.servers.telegram_files import File, Upload, check_document, check_photo
 from tests.servers.telegram_markup import parse_marked_up
 from tests.servers.telegram_messages import Message, Version
+from tests.servers.telegram_native import DRAFT_METHODS, RICH_METHODS, Draft, check_draft, rich_markdown
 from tests.servers.telegram_text import (
     TEXT_LIMIT,
     ApiError,
@@ -16,11 +16,10 @@ from tests.servers.telegram_text import (
     bad_request,
     fix_text,
     inline_keyboard,
-    read_json,
-    refuse_lone_surrogates,
     utf16_length,
 )
 from tests.servers.telegram_updates import list_of_kinds
+from tests.servers.telegram_wire import Parameters
 from tests.servers.telegram_world import World
 
 NOT_MODIFIED = (
@@ -30,56 +29,25 @@ NOT_MODIFIED = (
 TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
 
 
-class Parameters:
-    """What a call came with: form fields are strings, fields of a JSON body may be anything."""
-
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self.fields = dict(fields)
-
-    def text(self, name: str) -> str:
-        value = self.fields.get(name)
-        text = "" if value is None else str(value)
-        refuse_lone_surrogates(text)
-        return text
-
-    @property
-    def logged(self) -> Json:
-        """The fields as the log of calls has them: of files only what they are called and how large they are."""
-        return {name: str(value) if isinstance(value, Upload) else value for name, value in self.fields.items()}
-
-    def upload(self, name: str) -> Upload | str:
-        """A file: uploaded as this field or as the one that it points to, or the id of one that is stored."""
-        value = self.fields.get(name, "")
-        if isinstance(value, str) and value.startswith("attach://"):
-            value = self.fields.get(value.removeprefix("attach://"), "")
-        return value if isinstance(value, Upload) else str(value)
-
-    def number(self, name: str) -> int | None:
-        try:
-            return int(str(self.fields.get(name)))
-        except ValueError:
-            return None
-
-    def json(self, name: str, what: str) -> Any:
-        value = self.fields.get(name)
-        return read_json(value, what) if value not in (None, "") else None
-
-    def flag(self, name: str) -> bool:
-        return str(self.fields.get(name, "")).lower() in ("true", "1", "yes")
-
-
 @dataclass
 class BotApi:
-    """The methods. `call` takes one; everything happens at once, but for the long poll."""
+    """The methods. `call` takes one; everything happens at once, but for the long poll.
+
+    An older server has neither `drafts` nor `rich` messages. `refuses_drafts`: the text of a 400 for each of them.
+    """
 
     world: World
     chats: dict[int, Chat]
     drop_bad_links: bool = False
     commands: list[Json] | None = None
+    drafts: bool = True
+    rich: bool = True
+    refuses_drafts: str = ""
 
     def knows(self, method: str) -> bool:
         """Whether there is such a method."""
-        return method.lower() in _METHODS
+        unknown = (frozenset() if self.drafts else DRAFT_METHODS) | (frozenset() if self.rich else RICH_METHODS)
+        return method.lower() in _METHODS and method.lower() not in unknown
 
     async def call(self, method: str, parameters: Parameters) -> Any:
         """The result of a call; raises ApiError."""
@@ -104,6 +72,27 @@ class BotApi:
         if utf16_length(version.text) > TEXT_LIMIT:
             raise bad_request("message is too long")
         return self._send(chat, parameters, version)
+
+    def send_message_draft(self, parameters: Parameters) -> bool:
+        chat, text = self._chat(parameters), parameters.text("text")
+        if self.refuses_drafts:
+            raise bad_request(self.refuses_drafts)
+        if chat.user is None:
+            raise bad_request("PEER_ID_INVALID")
+        number = check_draft(parameters.number("draft_id"), text)
+        text, entities = self._text(parameters) if text else ("", [])
+        thread, stops = self._thread(chat, parameters), parameters.flag("can_stop")
+        keeps = parameters.flag("keep_on_stop")
+        chat.show_draft(Draft(number, self.world.now(), text, entities, thread, stops, keeps))
+        return True
+
+    def send_rich_message(self, parameters: Parameters) -> Json:
+        return self._send(self._chat(parameters), parameters, self._rich(parameters))
+
+    def _rich(self, parameters: Parameters) -> Version:
+        message = parameters.json("rich_message", "rich message JSON object") or {}
+        markup = inline_keyboard(parameters.fields.get("reply_markup"))
+        return Version(self.world.now(), rich_markdown(message), markup=markup, rich=True)
 
     def send_photo(self, parameters: Parameters) -> Json:
         chat = self._chat(parameters)
@@ -142,8 +131,8 @@ class BotApi:
 
     def edit_message_text(self, parameters: Parameters) -> Json:
         chat = self._chat(parameters)
-        text, entities = self._text(parameters)
-        markup = inline_keyboard(parameters.fields.get("reply_markup"))
+        rich = self.rich and "rich_message" in parameters.fields  # an older server doesn't look at it
+        version = self._rich(parameters) if rich else self._version(parameters, *self._text(parameters))
         message = chat.message(parameters.number("message_id") or 0)
         if not message:
             raise bad_request("message to edit not found")
@@ -151,9 +140,8 @@ class BotApi:
             raise bad_request("message can't be edited")
         if message.content:
             raise bad_request("there is no text in the message to edit")
-        if utf16_length(text) > TEXT_LIMIT:
+        if not rich and utf16_length(version.text) > TEXT_LIMIT:
             raise bad_request("MESSAGE_TOO_LONG")
-        version = Version(self.world.now(), text, entities, markup)
         if version.shows_the_same(message.versions[-1]):
             raise bad_request(NOT_MODIFIED)
         message.versions.append(version)
@@ -165,7 +153,8 @@ class BotApi:
         message = chat.message(parameters.number("message_id") or 0)
         if not message:
             raise bad_request("message to delete not found")
-        if message.sender != self.world.bot and chat.user is None:
+        old = message.id in chat.undeletable
+        if old or (message.sender != self.world.bot and chat.user is None):
             raise bad_request("message can't be deleted")
         chat.delete(message)
         return True
@@ -260,6 +249,8 @@ _METHODS: dict[str, Any] = {
     "getme": BotApi.get_me,
     "getupdates": None,
     "sendmessage": BotApi.send_message,
+    "sendmessagedraft": BotApi.send_message_draft,
+    "sendrichmessage": BotApi.send_rich_message,
     "sendphoto": BotApi.send_photo,
     "senddocument": BotApi.send_document,
     "getfile": BotApi.get_file,

@@ -3,13 +3,14 @@
 import json
 import socket
 import struct
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, web
 
 from tests.servers.telegram_files import Upload
-from tests.servers.telegram_text import Json, bad_request
+from tests.servers.telegram_text import Json, bad_request, read_json, refuse_lone_surrogates
 
 BAD_GATEWAY = """<html>
 <head><title>502 Bad Gateway</title></head>
@@ -19,6 +20,44 @@ BAD_GATEWAY = """<html>
 </body>
 </html>
 """
+
+
+class Parameters:
+    """What a call came with: form fields are strings, fields of a JSON body may be anything."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = dict(fields)
+
+    def text(self, name: str) -> str:
+        value = self.fields.get(name)
+        text = "" if value is None else str(value)
+        refuse_lone_surrogates(text)
+        return text
+
+    @property
+    def logged(self) -> Json:
+        """The fields as the log of calls has them: of files only what they are called and how large they are."""
+        return {name: str(value) if isinstance(value, Upload) else value for name, value in self.fields.items()}
+
+    def upload(self, name: str) -> Upload | str:
+        """A file: uploaded as this field or as the one that it points to, or the id of one that is stored."""
+        value = self.fields.get(name, "")
+        if isinstance(value, str) and value.startswith("attach://"):
+            value = self.fields.get(value.removeprefix("attach://"), "")
+        return value if isinstance(value, Upload) else str(value)
+
+    def number(self, name: str) -> int | None:
+        try:
+            return int(str(self.fields.get(name)))
+        except ValueError:
+            return None
+
+    def json(self, name: str, what: str) -> Any:
+        value = self.fields.get(name)
+        return read_json(value, what) if value not in (None, "") else None
+
+    def flag(self, name: str) -> bool:
+        return str(self.fields.get(name, "")).lower() in ("true", "1", "yes")
 
 
 async def read_fields(request: web.Request) -> dict[str, Any]:

@@ -34,7 +34,7 @@ async def test_a_wrong_token_is_unauthorized(telegram: TelegramServer) -> None:
 
 async def test_methods_that_it_does_not_have_are_not_found(telegram: TelegramServer, bot: Bot) -> None:
     with pytest.raises(TelegramNotFound, match="Not Found"):
-        await bot.send_message_draft(telegram.private().id, draft_id=1, text="a draft")
+        await bot.send_dice(telegram.private().id)
 
 
 @pytest.mark.parametrize("way", ["query", "form", "json", "multipart"])

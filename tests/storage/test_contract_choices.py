@@ -253,3 +253,11 @@ async def test_the_newest_message_of_each_place_is_known(store: Store) -> None:
         await received(store, Said(address, ANNA, f"{place}.{message}", "x"))
     await received(store, Said(Address("telegram", "9", message="5"), ANNA, "t", "x"))
     assert await store.last_seen("discord") == {"5": "1200", "6": "7"}
+
+
+async def test_a_command_that_was_stored_first_says_nothing_of_the_messages_before_it(store: Store) -> None:
+    """Else what was said before it, and not yet fetched when the bot was killed, would never be asked for again."""
+    await received(store, Said(Address("discord", "5", message="300", token="t"), ANNA, "used", "x"))
+    assert await store.last_seen("discord") == {"5": "300"}
+    await received(store, Said(Address("discord", "5", message="100"), ANNA, "said", "x"))
+    assert await store.last_seen("discord") == {"5": "100"}

@@ -8,8 +8,9 @@ import pytest
 from chat.buttons import Action, Button
 from chat.incoming import Address, Incoming, Invoked, Left, Pressed, Unreadable
 from chat.messages import Message
-from chat.replies import Final, ReplyState
+from chat.replies import Anew, Final, ReplyState
 from storage.base import Store, Turn
+from storage.codec import load_final, load_reply
 from tests.storage.conftest import OpenStore
 from tests.storage.turns import ANNA, CHAT, received, said
 
@@ -94,6 +95,32 @@ async def test_a_reopened_turn_keeps_its_messages_and_loses_its_history(store: S
     assert (again.state, again.reply.parts, again.failed) == ("new", ("m1", "m2"), False)
     assert await store.history(CHAT.conversation, turn.id + 1) == []
     assert await store.reopen(turn.id) is None, "it is new already"
+
+
+async def test_a_reopened_turn_that_continues_keeps_its_text_and_its_history_until_there_is_more(store: Store) -> None:
+    turn = await received(store, said())
+    told = [Message("user", "hello"), Message("assistant", "Once upon a")]
+    await store.answer(turn.id, ReplyState(("m1",), "Once upon a"), Final("Once upon a"), told, failed=False)
+    await store.finish(turn.id, ["m1"])
+    again = await store.reopen(turn.id, model="smart", continues=True)
+    assert again
+    assert (again.reply, again.model) == (ReplyState(("m1",), "Once upon a", continues=True), "smart")
+    assert await store.turn(turn.id) == again
+    assert await store.history(CHAT.conversation, turn.id + 1) == told
+
+
+async def test_what_replaces_its_messages_and_what_is_replaced_are_stored(store: Store) -> None:
+    turn = await received(store, said())
+    final = Final("**hi**", thoughts="> hm", anew=Anew(12.5, "further down"))
+    await store.answer(turn.id, ReplyState(("m1",), "**hi**"), final, (), failed=False)
+    await store.checkpoint(turn.id, ReplyState(("m2",), "**hi**", ("m1",)))
+    (stored,) = await store.unfinished()
+    assert (stored.reply, stored.final) == (ReplyState(("m2",), "**hi**", ("m1",)), final)
+
+
+def test_what_an_earlier_version_stored_of_a_reply_can_still_be_read() -> None:
+    assert load_reply('{"parts": ["m1"], "text": "hi"}') == ReplyState(("m1",), "hi")
+    assert load_final('{"text": "hi", "note": "", "buttons": []}') == Final("hi")
 
 
 async def test_recent_places_are_those_written_to_lately(store: Store) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from chat.incoming import Address
 from chat.replies import Final, ReplyState
-from storage.base import Amount, Spent, Standing, Store
+from storage.base import Amount, Learned, Spent, Standing, Store
 from tests.storage.conftest import OpenStore
 from tests.storage.turns import CHAT, THERE, answered, given_up, history, received, said
 
@@ -162,3 +162,30 @@ async def test_compacting_changes_nothing_that_is_kept(store: Store) -> None:
     await store.compact()
     assert await history(store, THERE) == ["kept", "to kept"]
     assert (await received(store, "next")).id == 3
+
+
+# What was learned of limits
+
+
+async def test_what_was_learned_of_a_places_limits_is_there_after_a_restart_the_latest_only(
+    open_store: OpenStore,
+) -> None:
+    first, flood = Learned("telegram:1", 2, 0.25, 1, 1e9, 1e9 + 250), Learned("telegram:-2", 4, 1, 0, 1e9, 1e9 + 14_400)
+    second = replace(first, burst=1.5, refusals=2, blocked_until=1e9 + 300)
+    async with open_store() as store:
+        assert await store.learned() == []
+        await store.learn([first, flood])
+        await store.learn([second])
+    async with open_store() as store:
+        assert await store.learned() == [flood, second]
+        await store.learn([], over=["telegram:-2", "telegram:3"])
+        assert await store.learned() == [second]
+
+
+async def test_deleting_what_was_said_at_a_place_does_not_undo_what_is_known_of_its_limits(store: Store) -> None:
+    await answered(store, "gone")
+    lesson = Learned(CHAT.budget, 2, 0.25, 1, 1e9, 1e9)
+    await store.learn([lesson])
+    await store.forget(CHAT.conversation)
+    await store.prune(time.time() + SOON, "2000-01-01", MANY)
+    assert await store.learned() == [lesson]

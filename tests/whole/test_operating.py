@@ -158,7 +158,7 @@ async def test_a_backup_is_taken_while_answers_stream_and_replaces_nothing_unask
     operated: Operated, telegram: TelegramServer, model: ModelServer, tmp_path: Path
 ) -> None:
     chat, copy = telegram.private(FRIENDS[5], "Anna"), tmp_path / "copy.db"
-    model.default = Answer(text="word " * 60 + "the end", words_per_second=40)
+    model.default = Answer(text="word " * 60 + "the end", words_per_second=15)
     chat.say("hello")
     await chat.wait_for_text("word")
     assert "looked through and in order" in await operated.told("backup", str(copy))

@@ -9,7 +9,8 @@ import pytest
 from chat.buttons import Action, Button
 from chat.messages import Image
 from messengers.base import MessageGone, MessengerError, Page, PlaceGone, SlowDown
-from messengers.discord.calls import Rest
+from messengers.discord.calls import Json, Rest
+from messengers.discord.chains import Chains
 from messengers.live_reply import SECONDS_TO_FINISH
 from messengers.screen import Layout, Screen
 from tests.messengers.discord.answers import DIALECT, KEEP, answer_to, deferred, logged_in, opened
@@ -288,3 +289,20 @@ async def test_nobody_is_pinged_by_an_answer(rest: Rest, asked: Interaction, ann
     first = await chat.send(Page(text, len(text)), nonce="k.0")
     await chat.send(Page(text, len(text)), previous=first)
     assert not any(message.pings for message in asked.messages)
+
+
+async def test_a_post_notifies_people_and_what_a_token_sends_or_a_chain_is_made_of_doesnt(
+    rest: Rest, asked: Interaction
+) -> None:
+    """So only posts are replaced by new ones in the end: a link of a chain may have been replied to already."""
+    by_token = answer_to(asked)
+    posted = replace(by_token, token="", token_expires_at=0.0)
+
+    async def nothing(place: str, message: str) -> Json:
+        return {}
+
+    chains = Chains(nothing)
+    assert opened(rest, posted).new_messages_notify
+    assert not opened(rest, by_token).new_messages_notify
+    assert not opened(rest, replace(posted, branch="7"), chains=chains).new_messages_notify
+    assert opened(rest, posted, chains=chains).new_messages_notify

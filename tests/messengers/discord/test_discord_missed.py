@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from chat.incoming import Said
 from messengers.base import Reception
 from messengers.discord.catching_up import OVERLAP_SECONDS, snowflake
 from tests.messengers.discord.incoming import FakeReception, discord_running
@@ -33,6 +34,7 @@ async def test_what_was_said_to_the_bot_meanwhile_is_answered_oldest_first_and_b
         await reception.hears(3)
         await asyncio.sleep(0.1)
     assert texts(reception) == ["one", "two", "three"]
+    assert all(said.late for said in reception.taken[:2] if isinstance(said, Said))
     assert len({said.key for said in reception.handed}) == 3
 
 

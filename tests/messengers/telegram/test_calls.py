@@ -11,7 +11,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiogram.methods import DeleteMessage, GetMe, SendChatAction
 
 from messengers.base import Fatal, MessageGone, MessengerError, PlaceGone, Refused, SlowDown, Unsure
-from messengers.telegram.calls import Conflict, Moved, RawEditMessageText, RawGetUpdates, RawSendMessage, call
+from messengers.telegram.calls import Conflict, Moved, RawEditMessageText, RawGetUpdates, RawSendMessage, Unknown, call
 from tests.servers.telegram import Chat, Fault, TelegramServer
 from tests.servers.telegram_client import bold, telegram_client
 from tests.servers.telegram_text import ApiError
@@ -79,7 +79,7 @@ async def failure(bot: Bot, method: object = SEND, timeout: int = 15) -> Messeng
         (400, "Bad Request: there is no text in the message to edit", Refused),
         (413, "Request Entity Too Large", Refused),
         (401, "Unauthorized", Fatal),
-        (404, "Not Found", Fatal),
+        (404, "Not Found", Unknown),
         (409, "Conflict: terminated by other getUpdates request", Conflict),
         (500, "Internal Server Error", Unsure),
         (500, "Internal Server Error: restart", Unsure),
@@ -95,7 +95,7 @@ async def test_an_error_of_the_bot_api_means_what_it_says(
     anna.refusal = ApiError(code, text)
     error = await failure(bot)
     assert type(error) is meaning
-    if meaning is not Fatal and code != 409:
+    if not issubclass(meaning, Fatal) and code != 409:
         assert text in str(error), "the log tells what Telegram said"
 
 

@@ -287,6 +287,25 @@ async def test_an_update_that_cannot_be_understood_is_put_aside_whole_and_harms_
 
 
 @hurried
+@pytest.mark.parametrize("number", ["12", None, [], 1.5])
+async def test_an_update_without_a_number_of_its_own_is_put_aside_once_and_holds_up_nobody(number: object) -> None:
+    async with TelegramServer() as server:
+        desk, anna = Desk(), server.private()
+        anna.say("before")
+        server.push_raw({"update_id": number, "message": {"text": "poison"}})
+        async with polling(server, desk) as running:
+            await desk.has(3)
+            polls = len(server.made("getUpdates"))
+            await asyncio.sleep(5)
+            assert len(server.made("getUpdates")) - polls <= 7, "it comes again and again, but not in a busy loop"
+            anna.say("after")
+            await confirmed(server)
+            assert not running.done()
+        assert desk.texts == ["before", "after"]
+        assert len({each.key for each in desk.stored if isinstance(each, Unreadable)}) == 1
+
+
+@hurried
 async def test_a_token_that_telegram_does_not_know_ends_it_with_a_sentence() -> None:
     async with TelegramServer() as server:
         stranger = settings(server, "4200000009:a-token-of-somebody-else")
