@@ -16,6 +16,7 @@ from chat.errors import CutOff, Garbled
 from providers.base import JsonValue
 
 MAX_EVENT_BYTES = 16 * 2**20
+MAX_DEPTH = 200  # of JSON; what servers send has a dozen levels
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _USUAL_EVENT = re.compile(rb"(?:event: ?(.*)\n)?data: ?(.*)\n\n")  # nearly all that servers send
@@ -63,7 +64,28 @@ def read_json(text: str | bytes, *, whole: bool = True) -> JsonValue:
     except (ValueError, RecursionError) as error:  # RecursionError: "[[[[…" is a way to end a program
         reason = f"not JSON ({type(error).__name__}): {text[:200]!r}"
         raise Garbled(reason) if whole else CutOff(reason) from None
+    if _is_deep(text, value):
+        raise Garbled(f"JSON that is nested too deeply: {text[:200]!r}")
     return value
+
+
+def _is_deep(text: str | bytes, value: JsonValue) -> bool:
+    """Whether whoever walks through it might come to Python's limit, though the parser didn't."""
+    brackets = text.count(b"[") + text.count(b"{") if isinstance(text, bytes) else text.count("[") + text.count("{")
+    level = [value] if brackets > MAX_DEPTH else []
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level for inner in _inside(each)]
+    return bool(level)
+
+
+def _inside(value: JsonValue) -> Iterable[JsonValue]:
+    match value:
+        case dict():
+            return value.values()
+        case list():
+            return value
+        case _:
+            return ()
 
 
 class TextCleaner:

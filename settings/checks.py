@@ -166,6 +166,8 @@ def _access(value: str) -> Problem | None:
 def _admin(value: str) -> Problem | None:
     if re.fullmatch(r"discord:(?:guild|role|channel):[0-9]{1,20}", value):
         return "is not one person", "write people like discord:42 here; servers, roles and channels go into allow"
+    if re.fullmatch(r"telegram:-[0-9]{1,20}", value):  # it would be whoever writes there as an anonymous admin
+        return "is not one person", "write people like telegram:1234 here; groups go into allow"
     return _access(value)
 
 

@@ -13,7 +13,10 @@ from settings.faults import Path as SettingPath
 MAX_BYTES = 1_000_000
 MAX_VALUES = 20_000  # with every alias counted in full: a few lines of nested aliases can stand for billions
 MAX_DEPTH = 40
+MAX_BITS = 1000  # of a whole number: "0xff…" of thousands of digits can't even be printed
+SHOWN_DEPTH = 5  # of a path that is too deep: where to look
 PREFIX = "tag:yaml.org,2002:"
+PLAIN = frozenset({PREFIX + "map", PREFIX + "seq"})
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
     return Reading(tree, [*faults, *document.faults])
 
 
+TAGGED = ("has a YAML tag", "put a value that starts with ! into quotes")
 TOO_DEEP = ("is nested too deeply", "settings are at most a few levels deep")
 TOO_MUCH = ("stands for too many values", "use fewer aliases (*name)")
 COPY_THE_EXAMPLE = "copy config.example.yaml to it, or name another file with --config"
@@ -85,6 +89,10 @@ def _compose(text: str, name: str) -> tuple[yaml.Node, _Loader]:
         raise ConfigError([Fault(name, problem, "type that line again")]) from None
     except yaml.MarkedYAMLError as error:
         raise ConfigError([_syntax_fault(error, name)]) from None
+    except (ValueError, OverflowError):  # "\U00110000", and a %YAML of thousands of digits: PyYAML doesn't look
+        line = loader.get_mark().line + 1
+        problem = f"has a number that is too large, in line {line}"
+        raise ConfigError([Fault(name, problem, "after \\U in double quotes comes 0010FFFF at most")]) from None
     if root is None:
         raise ConfigError([Fault(name, "is empty", "copy config.example.yaml to it, or start without a config")])
     return root, loader
@@ -140,7 +148,8 @@ class _Document:
             child_size, child_height = self.survey(child, (*path, step))
             size, height = size + child_size, max(height, child_height + 1)
         if size > MAX_VALUES or height > MAX_DEPTH:
-            raise ConfigError([fault(path or ("config",), TOO_MUCH if size > MAX_VALUES else TOO_DEEP)])
+            problem = TOO_MUCH if size > MAX_VALUES else TOO_DEEP
+            raise ConfigError([fault(path[:SHOWN_DEPTH] or ("config",), problem)])
         self._measured[node] = size, height
         return size, height
 
@@ -171,6 +180,9 @@ class _Document:
     def build(self, node: yaml.Node, path: SettingPath) -> object:
         """The node's value, variables put in."""
         match node:
+            case yaml.MappingNode() | yaml.SequenceNode() if node.tag not in PLAIN:  # "!!python/object/apply:os.system"
+                self.faults.append(fault(path, TAGGED))
+                return None
             case yaml.MappingNode():
                 self._merge(node, path)
                 return {key.value: self.build(value, (*path, key.value)) for key, value in node.value}
@@ -192,11 +204,13 @@ class _Document:
     def _scalar(self, node: yaml.ScalarNode, path: SettingPath) -> object:
         plain = node.style is None
         if node.tag != self._loader.resolve(yaml.ScalarNode, node.value, (plain, not plain)):  # type: ignore[no-untyped-call]  # PyYAML's stubs
-            self.faults.append(fault(path, ("has a YAML tag", "put a value that starts with ! into quotes")))
+            self.faults.append(fault(path, TAGGED))
             return None
         try:
             value: object = self._loader.construct_object(node)
         except (ValueError, yaml.YAMLError):  # int() of "0x_" or of thousands of digits; a lone "="
+            return node.value
+        if isinstance(value, int) and value.bit_length() > MAX_BITS:
             return node.value
         if not isinstance(value, str):
             return value

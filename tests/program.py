@@ -4,10 +4,13 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import yaml
+
+from tests.nursery import Forked, Nursery
 
 ROOT = Path(__file__).parents[1]
 
@@ -15,13 +18,15 @@ ROOT = Path(__file__).parents[1]
 class Program:
     """One bot with its config and data in a folder. A context manager: what runs at its end is killed."""
 
+    nursery: ClassVar[Nursery | None] = None  # where there is one, bots start from it, in no time
+
     def __init__(self, folder: Path, config: dict[str, Any], environ: dict[str, str] | None = None) -> None:
         self.folder = folder
         self._environ = {**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})}
         self._config = folder / "config.yaml"
         self._config.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), "utf-8")
         self._output = folder / "output.txt"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Forked | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -30,11 +35,17 @@ class Program:
     async def __aexit__(self, *exc: object) -> None:
         await self.kill()
 
-    async def start(self) -> None:
-        """Start it, without waiting for more."""
+    async def start(self, under: Sequence[str] = (), *, cold: bool = False) -> None:
+        """Start it, without waiting for more; `under`: a command that runs it, as the same process (`strace -D`).
+
+        `cold`: by its command, with all its imports, also where there is a nursery.
+        """
+        if self.nursery and not under and not cold:
+            self._process = await asyncio.to_thread(self.nursery.fork, self._config, self._output, self._environ)
+            return
         with self._output.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "bot.py", "--config", str(self._config), cwd=ROOT, env=self._environ,
+                *under, sys.executable, "bot.py", "--config", str(self._config), cwd=ROOT, env=self._environ,
                 stdout=output, stderr=output,
             )  # fmt: skip
 
@@ -67,6 +78,18 @@ class Program:
         assert self._process
         async with asyncio.timeout(timeout):
             return await self._process.wait()
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and hasn't ended."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def peak_memory(self) -> float:
+        """The most memory that it has had since it was started, in MB; 0 where the system doesn't tell."""
+        status = Path(f"/proc/{self._process.pid}/status") if self._process else Path()
+        lines = status.read_text().splitlines() if status.is_file() else []
+        return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 
     @property
     def output(self) -> str:

@@ -223,6 +223,12 @@ def test_admins_are_people_and_servers_roles_and_channels_are_only_let_in(folder
     assert "discord:42" in fault["access.admins[1]"].remedy
 
 
+def test_a_group_is_no_admin_for_that_would_be_whoever_writes_there_anonymously(folder: Folder) -> None:
+    found = folder.faults("access: {admins: ['telegram:-100555', 'telegram:5'], allow: ['telegram:-100555']}")
+    assert list(found) == ["access.admins[0]"]
+    assert found["access.admins[0]"].problem == "is not one person"
+
+
 @pytest.mark.parametrize(
     "token", ["hunter2", "Bot MTIzNDU2Nzg5MDEyMzQ1Njc4", "a.b.c", "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"]
 )

@@ -186,6 +186,11 @@ def test_a_dotenv_that_is_no_text_is_a_fault(tmp_path: Path) -> None:
 
 def test_a_tag_and_a_key_that_is_no_word_are_faults(tmp_path: Path) -> None:
     assert [each.path for each in faults(tmp_path, "a: !!int '5'\nb: !!str 5\n")] == ["a", "b"]
+    for value in ("!!python/object/apply:os.system [id]", "!!python/object/new:set {a: b}", "!!set {a, b}", "!x [1]"):
+        assert [(each.path, each.problem) for each in faults(tmp_path, f"a: {value}\nb: [{value}]\n")] == [
+            ("a", "has a YAML tag"),
+            ("b[0]", "has a YAML tag"),
+        ]
     assert faults(tmp_path, "a:\n  ? [b]\n  : 1\n")[0].problem == "has a key in line 2 that is not a word"
     assert "names no section" in faults(tmp_path, "a: {<<: 5}")[0].problem
 

@@ -11,6 +11,7 @@ from messengers.base import MessengerError, Reception, Refused, Suggestion
 from messengers.buckets import Priority
 from messengers.budget import Budget, Relayed
 from messengers.discord.calls import Rest
+from messengers.discord.chat import NO_PINGS
 from messengers.discord.commands import Sentences, Tree
 from messengers.discord.interactions import AUTOCOMPLETE, EPHEMERAL, Forms, Suggesting, Wondering
 
@@ -19,7 +20,8 @@ log = logging.getLogger(__name__)
 Json = Mapping[str, Any]
 
 ANSWER_SECONDS = 2.5  # of Discord's 3
-STORE_ATTEMPTS, STORE_PAUSE_SECONDS = 3, 0.5
+PROMISE_SECONDS = 0.8  # of them, longer than all attempts: what hangs until then is promised all the same
+STORE_ATTEMPTS, STORE_PAUSE_SECONDS = 3, 0.3
 MOST_PROPOSALS, LONGEST_PROPOSAL = 25, 100
 SAY, THINK, KEEP, PROPOSE, OPEN_FORM = 4, 5, 6, 8, 9  # types of answers
 
@@ -42,7 +44,7 @@ class Acknowledged(Relayed):
 
 
 class Answering:
-    """Answers at once, and stores beside it: neither waits for the other."""
+    """Answers as soon as what was asked is stored, and in time where that takes long: a promise outlives no kill."""
 
     def __init__(self, rest: Rest, tree: Tree, texts: Sentences) -> None:
         self._rest = rest
@@ -77,8 +79,9 @@ class Answering:
             address = incoming.address
             incoming = replace(incoming, address=replace(address, within=(*address.within, "ephemeral")))
         answered = self._unanswered[incoming.address.token] = asyncio.Event()
-        stored, _ = await asyncio.gather(_stored(incoming, reception), self._defer(raw, incoming, answered))
-        if not stored and not isinstance(incoming, Pressed):
+        storing = asyncio.ensure_future(_stored(incoming, reception))
+        stored, promised = await asyncio.gather(storing, self._promise(raw, incoming, answered, storing))
+        if promised and not stored and not isinstance(incoming, Pressed):
             await self._say_not_stored(incoming)
         return incoming
 
@@ -86,14 +89,29 @@ class Answering:
         entry = self.tree.entry(incoming.command) if isinstance(incoming, Invoked) else None
         return entry is not None and entry.command.discreet
 
-    async def _defer(self, raw: Json, incoming: Said | Invoked | Pressed, answered: asyncio.Event) -> None:
-        hidden = {"flags": EPHEMERAL} if "ephemeral" in incoming.address.within else {}
-        answer = {"type": KEEP} if isinstance(incoming, Pressed) else {"type": THINK, "data": hidden}
+    async def _promise(
+        self, raw: Json, incoming: Said | Invoked | Pressed, answered: asyncio.Event, storing: "asyncio.Future[bool]"
+    ) -> bool:
+        """Say "thinking …", or that it couldn't be stored; whether an answer was promised."""
+        begun = asyncio.get_running_loop().time()
         try:
-            await self._answer(raw, answer)
+            done, _ = await asyncio.wait({storing}, timeout=PROMISE_SECONDS)
+            promised = not done or storing.exception() is not None or storing.result()
+            waited = asyncio.get_running_loop().time() - begun
+            await self._answer(raw, self._first(incoming, promised=promised), ANSWER_SECONDS - waited)
         finally:
             self._unanswered.pop(incoming.address.token, None)
             answered.set()
+        return promised
+
+    def _first(self, incoming: Said | Invoked | Pressed, *, promised: bool) -> dict[str, Any]:
+        """The first answer. A button has nothing to say."""
+        if isinstance(incoming, Pressed):
+            return {"type": KEEP}
+        if promised:
+            return {"type": THINK, "data": {"flags": EPHEMERAL} if "ephemeral" in incoming.address.within else {}}
+        sentence = self._language(incoming.sender.language)["not_stored"]
+        return {"type": SAY, "data": {"content": sentence, "flags": EPHEMERAL, "allowed_mentions": NO_PINGS}}
 
     async def _propose(self, raw: Json, read: Suggesting, reception: Reception) -> None:
         """Too late is no harm: whoever types goes on typing."""
@@ -122,22 +140,24 @@ class Answering:
             await self._answer(raw, {"type": PROPOSE, "data": {"choices": []}})
         elif raw["type"] in {2, 5}:
             sentence = self._language(str(raw.get("locale") or ""))["outdated"]
-            await self._answer(raw, {"type": SAY, "data": {"content": sentence, "flags": EPHEMERAL}})
+            said = {"content": sentence, "flags": EPHEMERAL, "allowed_mentions": NO_PINGS}
+            await self._answer(raw, {"type": SAY, "data": said})
         else:
             await self._answer(raw, {"type": KEEP})
 
     async def _say_not_stored(self, incoming: Said | Invoked) -> None:
         sentence = self._language(incoming.sender.language)["not_stored"]
+        said = {"content": sentence, "allowed_mentions": NO_PINGS}
         try:
-            await self._rest.edit_answer(incoming.address.token, "@original", {"content": sentence})
+            await self._rest.edit_answer(incoming.address.token, "@original", said)
         except MessengerError as failure:
             log.warning("somebody was not told that their command was lost: %s", failure)
 
-    async def _answer(self, raw: Json, answer: dict[str, Any]) -> None:
+    async def _answer(self, raw: Json, answer: dict[str, Any], seconds: float = ANSWER_SECONDS) -> None:
         """Send the first answer; what fails is tried once more within the time that there is."""
         path = f"/interactions/{raw['id']}/{raw['token']}/callback"
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(seconds):
                 try:
                     await self._rest.call("POST", path, answer)
                 except Refused:

@@ -108,14 +108,20 @@ class AnswerReader:
         given = self._given(output)
         self._value = apply_differences(self._value, given) if self._has_value else given
         self._has_value = True
-        yield from self._shown(answer_text(self._value, self._function.form, self._before))
+        yield from self._shown(self._answer(self._value, self._before))
 
     def _completing(self, output: Mapping[str, JsonValue]) -> Iterator[ReplyEvent]:
         if "data" not in output:  # somebody cancelled it
             yield Completed("stopped")
             return
-        yield from self._shown(answer_text(self._given(output), self._function.form))
+        yield from self._shown(self._answer(self._given(output)))
         yield Completed()
+
+    def _answer(self, value: JsonValue, before: int = 0) -> str | None:
+        try:
+            return answer_text(value, self._function.form, before)
+        except RecursionError:  # difference by difference, a value may grow deeper than any message
+            raise Garbled("an answer that is nested too deeply") from None
 
     def _given(self, output: Mapping[str, JsonValue]) -> JsonValue:
         data = output.get("data")

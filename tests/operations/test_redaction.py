@@ -1,7 +1,12 @@
 """The log: never a secret in it, one event a line, and what is no secret stays readable."""
 
+import gc
+import io
 import json
 import logging
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -12,6 +17,7 @@ from hypothesis import strategies as st
 
 from operations.redaction import RedactingFormatter, set_up_log
 from operations.settings import LogSettings
+from tests.program import ROOT
 
 TOKEN = "4200000001:AAH-secret_of_the_bot"
 PASSWORD = "pass word/ü+1"
@@ -148,7 +154,9 @@ def untouched_logging() -> Iterator[None]:
     """What `set_up_log` changes is as before afterwards."""
     loggers = [logging.getLogger(name) for name in (None, "aiogram", "aiohttp.access", "asyncio")]
     before = [(logger, logger.level, logger.handlers) for logger in loggers]
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
     for logger, level, handlers in before:
         logger.setLevel(level)
         logger.handlers = handlers
@@ -179,3 +187,99 @@ def test_the_level_is_that_of_this_program_and_libraries_never_chatter(
     logging.getLogger("aiogram").info("chatter")
     logging.getLogger("aiogram").warning("warning")
     assert [line.rpartition(": ")[2] for line in capsys.readouterr().err.splitlines()] == expected
+
+
+ACTING = {
+    "erase the line above": "\x1b[1A\x1b[2K",
+    "the same in one character": "\x9b1A\x9b2K",
+    "go back": "\b\b\b\r",
+    "a line for other programs": "\x85\u2028\u2029\v\f",
+    "turn the direction around": "\u202e\u2066\u200f",
+    "nothing": "\0",
+    "half a character": "\ud83d",
+}
+
+
+@pytest.mark.parametrize("acting", ACTING.values(), ids=ACTING)
+def test_nothing_from_outside_steers_the_terminal_or_other_programs(
+    log_format: RedactingFormatter, acting: str
+) -> None:
+    """A name, a model's words, what a server says of a failure: all that is logged may hold such characters."""
+    for each in (record("from %s", f"Eve{acting}"), record("failed", exc_info=failure(acting))):
+        line = log_format.format(each)
+        assert not {each for each in acting if not each.isprintable()} & set(line)
+        assert line.encode("utf-8")
+    shown = RedactingFormatter([], as_json=False).redacted(f"Eve{acting} said\nhi\t👩\u200d👧")
+    assert shown == f"Eve{ascii(acting)[1:-1]} said\nhi\t👩\u200d👧", "what is to be seen stays as it is"
+
+
+@pytest.mark.usefixtures("untouched_logging")
+def test_what_was_secret_in_an_earlier_config_stays_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    """A connection that is open still uses a token that isn't in the config any more, after any number of reloads."""
+    for secrets in ([TOKEN], ["the-second-one"], ["the-third-one"]):
+        set_up_log(LogSettings(), secrets)
+    logging.getLogger("parley").warning("%s the-second-one the-third-one", TOKEN)
+    assert capsys.readouterr().err.endswith("[secret] [secret] [secret]\n")
+
+
+@pytest.mark.usefixtures("untouched_logging")
+def test_a_line_that_cant_be_made_tells_where_it_is_from_and_nothing_of_what_it_was_to_say(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_log(LogSettings(), [TOKEN])
+    logging.getLogger("parley").error("%d of %s", TOKEN, "x")
+    said = capsys.readouterr().err
+    assert TOKEN not in said
+    assert "test_redaction.py" in said
+
+
+class FullDisk(io.StringIO):
+    """A file that the log goes to, on a disk that is full."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.usefixtures("untouched_logging")
+def test_a_log_that_cant_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", FullDisk())
+    set_up_log(LogSettings(), [TOKEN])
+    logging.getLogger("parley").error("something")
+
+
+class Fragile:
+    """Its end fails, when nobody can catch that."""
+
+    def __del__(self) -> None:
+        raise ValueError(f"can't close {TOKEN}")
+
+
+@pytest.mark.usefixtures("untouched_logging")
+def test_what_nobody_catches_while_cleaning_up_or_in_a_thread_is_blacked_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def work() -> None:
+        raise ValueError(f"failed with {TOKEN}")
+
+    set_up_log(LogSettings(), [TOKEN])
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    fragile = [Fragile()]
+    fragile.clear()
+    gc.collect()
+    said = capsys.readouterr().err
+    assert "failed with [secret]" in said
+    assert "can't close [secret]" in said
+    assert TOKEN not in said
+
+
+def test_a_traceback_that_ends_the_program_is_blacked_out() -> None:
+    code = (
+        "from operations.redaction import set_up_log; from operations.settings import LogSettings\n"
+        f"set_up_log(LogSettings(), ['{TOKEN}'])\nraise ValueError('failed with ' + '{TOKEN}')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "ValueError: failed with [secret]" in result.stderr
+    assert TOKEN not in result.stderr + result.stdout

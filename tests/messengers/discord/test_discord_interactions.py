@@ -22,6 +22,7 @@ from messengers.discord.interactions import Forms, as_text
 from messengers.discord.messenger import Discord
 from messengers.discord.places import Places
 from tests.messengers.discord.incoming import MENU, TEXTS, FakeReception
+from tests.servers.discord_interactions import MESSAGE
 from tests.servers.discord_server import CALLBACK, Channel, DiscordServer, Fault, Message, Person, Upload
 from tests.servers.discord_world import SEND, SEND_IN_THREADS, VIEW
 
@@ -230,10 +231,30 @@ async def test_a_first_answer_that_takes_long_delays_no_storing_and_what_is_said
 async def test_what_cant_be_stored_is_told_in_the_answer_that_was_promised(
     discord: Discord, reception: FakeReception, anna: Person, general: Channel
 ) -> None:
-    reception.failing = 99
+    reception.failing, reception.seconds = 99, 0.3  # so slow that an answer is promised before the last attempt
     used = anna.slash(general, "ask", {"question": "why?"})
     await used.said(TEXTS.of("ru").say("discord.not_stored"))
     assert not used.thinking
+
+
+async def test_what_cant_be_stored_is_never_promised_an_answer(
+    discord: Discord, reception: FakeReception, anna: Person, general: Channel
+) -> None:
+    """Whoever ends the bot then leaves nobody with "thinking …"."""
+    reception.failing = 99
+    used = anna.slash(general, "ask", {"question": "why?"})
+    answer = await used.answered()
+    assert (answer.type, used.ephemeral) == (MESSAGE, True)
+    assert used.text == TEXTS.of("ru").say("discord.not_stored")
+
+
+async def test_an_answer_is_promised_once_the_question_is_stored(
+    discord: Discord, reception: FakeReception, anna: Person, general: Channel
+) -> None:
+    """A kill between the two loses nothing."""
+    reception.seconds = 0.3
+    await anna.slash(general, "ask", {"question": "why?"}).answered()
+    assert len(reception.taken) == 1
 
 
 async def test_a_first_answer_whose_connection_breaks_is_tried_again(

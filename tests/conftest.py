@@ -1,0 +1,16 @@
+"""What all tests share: bots are forked, for starting one anew takes seconds."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.nursery import Nursery
+from tests.program import Program
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nursery() -> Iterator[None]:
+    """One for all tests of a process; tests/whole/test_start.py starts the program by its command."""
+    with Nursery() as Program.nursery:
+        yield
+    Program.nursery = None
