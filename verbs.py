@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 from zoneinfo import ZoneInfo
 
 from chat.messages import Message
@@ -88,6 +89,10 @@ class Call:
         sys.stderr.write(f"{self.formatter.redacted(self.language.say(key, **values))}\n")
         return code
 
+    def terminal(self, to: TextIO, *, redacted: bool = True) -> "Shown":
+        """Where words from outside are seen instead of obeyed; unless `redacted`, secrets among them too."""
+        return Shown(to, self.formatter if redacted else RedactingFormatter((), as_json=False))
+
     async def with_store(self, work: Callable[[Store], Awaitable[int]]) -> int:
         """What `work` gives for the database, which is never made here: by default the exit code."""
         path = self.config.storage.path
@@ -97,6 +102,22 @@ class Call:
             return await work(store)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """See `operations.asking.Terminal`: control characters are written out."""
+
+    to: TextIO
+    formatter: RedactingFormatter
+
+    def write(self, text: str, /) -> None:
+        """See `Terminal.write`."""
+        self.to.write(self.formatter.redacted(text))
+
+    def flush(self) -> None:
+        """See `Terminal.flush`."""
+        self.to.flush()
+
+
 async def _models(call: Call) -> int:
     config = await with_local_servers(call.config)
     async with AsyncExitStack() as stack:
@@ -104,7 +125,7 @@ async def _models(call: Call) -> int:
             name: await stack.enter_async_context(provider_of(name, settings))
             for name, settings in config.providers.items()
         }
-        return await asking.list_models(providers, call.language, sys.stdout, sys.stderr)
+        return await asking.list_models(providers, call.language, call.terminal(sys.stdout), call.terminal(sys.stderr))
 
 
 async def _ask(call: Call) -> int:
@@ -121,7 +142,8 @@ async def _ask(call: Call) -> int:
         messages, attempts = (Message("user", call.options.question),), config.limits.attempts_per_turn
         request = ReplyRequest(settings.model, messages, parameters=settings.parameters, attempts=attempts)
         sys.stderr.write(f"{language.say('cli.asking', model=name, provider=settings.provider)}\n")
-        return await asking.ask(partial(provider.stream_reply, request), language, sys.stdout, sys.stderr)
+        answer = call.terminal(sys.stdout, redacted=False)  # a model's answer is never redacted
+        return await asking.ask(partial(provider.stream_reply, request), language, answer, call.terminal(sys.stderr))
 
 
 async def _status(call: Call) -> int:

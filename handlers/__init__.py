@@ -120,7 +120,8 @@ PRESSES: Mapping[Verb, Callable[[Turn, Pressed, Services], Awaitable[Outcome]]] 
 async def _command(turn: Turn, command: Command, services: Services) -> Outcome:
     if not help_handler.may_use(command, turn.incoming, services):
         say = services.language(turn.incoming).say
-        sentence = say(f"access.{command.access}", command=command.name, entry=who(turn.incoming))
+        key = command.access if services.access.may_be_named(turn.incoming) else "page"
+        sentence = say(f"access.{key}", command=command.name, entry=who(turn.incoming))
         return Outcome(Final("", sentence), turn.reply)
     return await HANDLERS[command](turn, services)
 

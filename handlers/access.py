@@ -40,6 +40,10 @@ class Access:
         """Whether the config names any."""
         return bool(self._settings.admins)
 
+    def may_be_named(self, incoming: Incoming) -> bool:
+        """Whether the config could make the sender an admin: not where nobody tells who people are."""
+        return incoming.address.messenger not in self._admitted
+
     def is_blocked(self, incoming: Incoming) -> bool:
         """Whether the sender, or the place, is blocked: they get no answer at all."""
         return not self._names(incoming).isdisjoint(self._settings.block)

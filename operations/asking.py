@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TextIO
+from typing import Protocol
 
 from chat.errors import BotError, ProviderError
 from chat.events import Completed, ReasoningDelta, Replaced, ReplyEvent, TextDelta
@@ -43,11 +43,23 @@ class News(Protocol):
         ...
 
 
+class Terminal(Protocol):
+    """Where it is shown."""
+
+    def write(self, text: str, /) -> object:
+        """Add that to what is there."""
+        ...
+
+    def flush(self) -> object:
+        """Show it now."""
+        ...
+
+
 Tell = Callable[[News], None]
 Ask = Callable[[Tell], AbstractAsyncContextManager[AsyncIterable[ReplyEvent]]]
 
 
-async def list_models(providers: Mapping[str, Lists], language: Language, out: TextIO, err: TextIO) -> int:
+async def list_models(providers: Mapping[str, Lists], language: Language, out: Terminal, err: Terminal) -> int:
     """Write what each provider offers, one `provider: model` a line; the exit code: 1 where none could tell."""
     listings = [_listed(provider) for provider in providers.values()]
     told = 0
@@ -70,7 +82,7 @@ async def _listed(provider: Lists) -> Sequence[Named] | ProviderError:
         return error
 
 
-async def ask(question: Ask, language: Language, out: TextIO, err: TextIO) -> int:
+async def ask(question: Ask, language: Language, out: Terminal, err: Terminal) -> int:
     """Stream an answer to `out`, and what else there is to say to `err`; the exit code: 1 where it failed."""
     answer = _Answer(out, language)
     try:
@@ -93,7 +105,7 @@ def _trouble(error: BotError, language: Language) -> str:
     return f"{language.say(key)} — {' '.join(str(error).split())}"
 
 
-def _say(to: TextIO, text: str) -> None:
+def _say(to: Terminal, text: str) -> None:
     to.write(f"{text}\n")
     to.flush()
 
@@ -101,7 +113,7 @@ def _say(to: TextIO, text: str) -> None:
 class _Answer:
     """An answer as it is written to a terminal, which can only add to what is there."""
 
-    def __init__(self, out: TextIO, language: Language) -> None:
+    def __init__(self, out: Terminal, language: Language) -> None:
         self._out = out
         self._language = language
         self._clock = asyncio.get_running_loop().time

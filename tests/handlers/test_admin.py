@@ -1,13 +1,14 @@
 """/admin: for admins alone; how the bot is, where it is used, and reading the config again, faults and all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from chat.errors import BadKey
 from chat.incoming import Address, Sender, Unreadable
 from chat.replies import Final
-from handlers.access import AccessSettings
+from handlers.access import Access, AccessSettings
 from handlers.services import Running
 from tests.handlers.scene import ADMIN, ANNA, GROUP, PRIVATE, TOPIC, Scene, idle_reply, invoked, said
 
@@ -29,6 +30,12 @@ async def test_nobody_else_may_and_they_are_told(text: str) -> None:
         sentence = scene.say("access.admin", command="admin", entry="telegram:1001")
         assert await scene.told(invoked("admin", address, ANNA, text)) == sentence
     assert reloaded == []
+
+
+async def test_behind_a_password_nobody_is_told_a_line_that_the_config_would_refuse() -> None:
+    scene = Scene()
+    scene.services = replace(scene.services, access=Access(AccessSettings(), admitted=["telegram"]))
+    assert await scene.told(invoked("admin", PRIVATE, ANNA)) == scene.say("access.page", command="admin")
 
 
 async def test_a_person_with_an_admins_number_on_another_messenger_is_none() -> None:

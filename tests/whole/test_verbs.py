@@ -124,6 +124,14 @@ async def test_a_model_is_asked_with_its_parameters_and_its_answer_goes_to_the_o
     assert names(tmp_path) == ["some.yaml"], "nothing is stored"
 
 
+async def test_what_a_model_writes_is_seen_in_the_terminal_and_not_obeyed_by_it(
+    tmp_path: Path, server: ModelServer
+) -> None:
+    server.default = Answer(text="one\x1b[2Jtwo\x1b]0;title\x07\n")
+    code, out, _ = await run("ask", "main", "Hello?", "--config", written(tmp_path, server), folder=tmp_path)
+    assert (code, out) == (0, "one\\x1b[2Jtwo\\x1b]0;title\\x07\n")
+
+
 async def test_a_key_that_is_refused_fails_and_no_fallback_hides_it(tmp_path: Path, server: ModelServer) -> None:
     wrong = "sk-another-secret-key"
     code, out, err = await run("ask", "main", "Hello?", "--config", written(tmp_path, server, wrong))
