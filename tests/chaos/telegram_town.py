@@ -117,7 +117,7 @@ class Size:
 
 
 FULL = Size(1000, 32, 6, 2, 100, 20, 2000, 12, 2.0, 0.25, (0.3, 4.0), 18 * 60)
-SHORT = Size(60, 8, 1, 1, 5, 1, 100, 1, 0.7, 0.2, (0.5, 3.5), 150)
+SHORT = Size(40, 8, 1, 1, 5, 1, 100, 1, 0.4, 0.2, (0.5, 3.0), 150)
 
 
 def town(server: TelegramServer, chance: random.Random, size: Size) -> Town:
