@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: help run setup test test-providers test-browser lint bench chaos audit docs pin clean
+.PHONY: help run setup test test-providers test-browser lint bench chaos fuzz audit docs pin clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1 —/p' Makefile
@@ -46,6 +46,9 @@ bench: .venv/installed-dev  ## what a reply costs and how late it is (prints, as
 
 chaos: .venv/installed-dev  ## the program under kills, faults and full disks (make chaos ARGS="telegram --short --seed 1")
 	@$(PY) -m tests.chaos $(ARGS)
+
+fuzz: .venv/installed-dev  ## mutated updates, streams and configs (make fuzz ARGS="--seconds 60 --seed 1")
+	@$(PY) -m tests.fuzz $(ARGS)
 
 audit: .venv/installed-dev  ## dependencies: pinned, installed as pinned, licences, known vulnerabilities
 	@$(PY) -m tests.security.audit

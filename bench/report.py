@@ -21,10 +21,10 @@ work costs.
 
 TRIED = """## Where the time goes, and what didn't help
 
-With one chat (cProfile, three replies): half of the bot's processor time is reading the answer, a sixth the calls to the
-messenger, a twentieth rendering; the rest is the store and the event loop. Reading costs so much because 200 words are
-200 wake-ups through cold caches. So the reader rests until the next edit is due, which took a reply with one chat from
-about 85 ms to 45.
+With one chat (cProfile, three replies): half of the bot's processor time is reading the answer, a sixth the calls to
+the messenger, a twentieth rendering; the rest is the store and the event loop. Reading costs so much because 200 words
+are 200 wake-ups through cold caches. So the reader rests until the next edit is due, which took a reply with one chat
+from about 85 ms to 45.
 
 - Reading in steps of a fixed 50 or 100 ms: as cheap, but all words are that much later. Aligned with the next edit they
   are not, and only the end of an answer is, by a tenth of a second at most.

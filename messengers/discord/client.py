@@ -39,6 +39,7 @@ MALFORMED = (
     LookupError,
     AttributeError,
     OverflowError,
+    RecursionError,
 )  # what reading an answer without sense raises
 
 
