@@ -4,12 +4,12 @@ Whatever the limit could be (so many calls at once that come back at some rate; 
 against what happened: it becomes unlikely with every call that it doesn't explain. After a refusal a place is paced by
 the figures that promise the most calls for the risk of another refusal: with some daring after the first one, which
 leaves many explanations, and with little after the second, which leaves few. A messenger that keeps to no such rule,
-or to a lower one than those that are looked at, is answered by half of what was used, each time.
+or to a lower one than those that are looked at, is answered by half of what was used, each time, down to a tenth.
 """
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
@@ -21,6 +21,7 @@ REFUSALS_REMEMBERED = 8
 BURSTS = (1, 2, 3, 4, 5, 6, 8, 12, 20)
 RATES = 20  # that are looked at: from the known one, twice that for what is possible …
 LOWEST = 0.15  # … down to this part of it
+SLOWEST = 0.1  # part of the known rate that is always left: refusals may come from elsewhere, and answers must arrive
 TOP_PER_SECOND = 30.0  # where none is known
 WINDOWS = tuple((calls, seconds) for seconds in (5.0, 10.0, 30.0, 60.0) for calls in (2, 3, 5, 8, 10, 15, 20, 30, 40))
 WINDOWS_SHARE = 0.1  # of the belief before anything happened: that it is a window, and no bucket
@@ -182,7 +183,8 @@ def best(known: Limits, used: Limits, events: Sequence[Event], refusals: int) ->
     """The figures that promise the most for their risk, and less than those that were used until now."""
     believed = _weighed(known, events)
     caution, lower = (each[min(refusals, len(each)) - 1] for each in (CAUTION, LOWER))
-    found, most = replace(used, burst=max(1.0, used.burst / 2), per_second=used.per_second / 2), 0.0
+    slower = max(SLOWEST * known.per_second, used.per_second / 2)
+    found, most = Limits(max(1.0, used.burst / 2), slower), 0.0
     for limits in _candidates(known):
         if limits.worth <= most:
             break  # nor do those that follow promise more

@@ -163,5 +163,5 @@ class Mind:
     def _pace(self, words: int) -> float:
         """Words a second: the longer, the quicker, so that each answer has a chance to end before the next kill."""
         if words <= SLOW_WORDS[1]:
-            return 2.5
+            return 4.0  # some two seconds: a turn that is cut off 20 times is given up, as it should be
         return self.chance.uniform(50, 200) if words <= SHORT_WORDS[1] else 700

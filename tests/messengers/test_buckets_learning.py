@@ -113,7 +113,21 @@ def test_whatever_is_counted_a_few_refusals_teach_enough_for_half_a_day(
 
 
 def test_a_limit_far_below_all_that_is_looked_at_is_found_by_halving() -> None:
-    assert run_virtual(refusals(Bucket(KNOWN), TokenBucket(2, 0.05), 12, 60)) <= 5
+    assert run_virtual(refusals(Bucket(KNOWN), TokenBucket(2, 0.1), 12, 60)) <= 5
+
+
+def test_however_often_calls_are_refused_without_reason_answers_still_arrive() -> None:
+    async def work() -> None:
+        bucket, clock = Bucket(KNOWN), asyncio.get_running_loop().time
+        for _ in range(30):
+            await bucket.take(Priority.FINAL)
+            bucket.slow_down(1)
+        begun = clock()
+        for _ in range(3):
+            await bucket.take(Priority.FINAL)
+        assert clock() - begun < 3 * 10 / KNOWN.per_second + 2
+
+    run_virtual(work())
 
 
 def test_refusals_of_calls_that_were_under_way_together_teach_once_and_the_longest_is_waited_for() -> None:
