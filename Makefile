@@ -16,6 +16,7 @@ setup: .venv/installed  ## the environment in .venv, from the pinned requirement
 
 .venv/installed: requirements.txt
 	@test -n "$(PYTHON)" || { echo "Parley needs Python 3.11, 3.12 or 3.13; none was found. Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test ! -L .venv || { echo "Setting up would empty what the link .venv leads to. Remove the link, or make its target newer than requirements.txt."; exit 1; }
 	@echo "Setting up .venv (once, about half a minute) …"
 	@$(PYTHON) -m venv --clear .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
