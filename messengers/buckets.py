@@ -20,6 +20,7 @@ SPENT_SECONDS = (
     4.0  # within which the calls that can be spared are spent, where more come slowly: many answers end soon
 )
 MARGIN_SECONDS = 0.5  # that is waited beyond a refusal: messengers tell whole seconds, and clocks differ
+EXACT_SECONDS = 1e-6  # times that are no further apart are the same
 ADAPTS_SECONDS = 600.0  # how often a lesson that is slowly taken back is looked at
 
 
@@ -186,7 +187,7 @@ class Bucket:
     @property
     def blocked(self) -> bool:
         """Whether a refusal still lasts."""
-        return self._blocked_until > asyncio.get_running_loop().time()
+        return self._blocked_until > asyncio.get_running_loop().time() + EXACT_SECONDS
 
     @property
     def _known(self) -> Limits:
@@ -234,7 +235,7 @@ class Bucket:
             priority, _, granted = self._waiting[0]
             if not granted.done():
                 seconds = self._seconds_until(priority)
-                if seconds > 1e-6:
+                if seconds > EXACT_SECONDS:
                     self._timer = asyncio.get_running_loop().call_later(seconds, self._grant)
                     return
                 self._tokens -= 1

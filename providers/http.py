@@ -85,6 +85,7 @@ class Exchange:
         self._content = response.content
         self._patience = patience
         self._lull = lull
+        self._much = False  # more came at once than a rest could save
 
     @property
     def status(self) -> int:
@@ -109,7 +110,7 @@ class Exchange:
         return self
 
     async def __anext__(self) -> bytes:
-        if (lull := self._lull()) > SHORTEST_REST_SECONDS:
+        if not self._much and (lull := self._lull()) > SHORTEST_REST_SECONDS:
             await self._rest(min(LONGEST_REST_SECONDS, lull - BEFORE_LULL_ENDS_SECONDS))
         try:
             with self._patience:
@@ -118,6 +119,7 @@ class Exchange:
             raise failures.from_exception(error, answering=True) from None
         if not chunk:
             raise StopAsyncIteration
+        self._much = len(chunk) >= READ_BUFFER_BYTES
         return chunk
 
     async def _rest(self, seconds: float) -> None:
