@@ -11,9 +11,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from chat.secrecy import forms
 from operations.settings import LogSettings
-
-SHORTEST_SECRET = 8  # shorter ones ("none", a local server's key) would black out ordinary words
 
 # What a terminal obeys (escape sequences: "erase the line above"), what ends a line for other programs, what turns the
 # direction of reading around, and halves of characters, which can't be written.
@@ -27,10 +26,8 @@ class RedactingFormatter(logging.Formatter):
 
     def __init__(self, secrets: Collection[str], *, as_json: bool) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S")
-        written = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
         self.secrets = frozenset(secrets)
-        # The longest first: a secret may be part of another one (a token inside a URL).
-        self._written = sorted(written, key=len, reverse=True)
+        self._forms = forms(secrets)  # once, for they are searched for in every line
         self._as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
@@ -39,8 +36,8 @@ class RedactingFormatter(logging.Formatter):
 
     def redacted(self, text: str) -> str:
         """The text without the secrets, and with nothing in it that acts instead of being seen: it is from outside."""
-        for secret in self._written:
-            text = text.replace(secret, "[secret]")
+        for form in self._forms:
+            text = text.replace(form, "[secret]")
         return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the standard library's name
@@ -62,11 +59,6 @@ class RedactingFormatter(logging.Formatter):
         if record.exc_info:
             event["traceback"] = self.redacted(self.formatException(record.exc_info))
         return json.dumps(event, ensure_ascii=False)
-
-
-def _forms(secret: str) -> set[str]:
-    """A secret as it is, and as `repr` writes it, between either kind of quotes."""
-    return {secret, repr(secret)[1:-1], repr(secret + "'")[1:-2], repr(secret + "\"'")[1:-4]}
 
 
 class _Handler(logging.StreamHandler[Any]):

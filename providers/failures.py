@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
@@ -35,6 +34,7 @@ from chat.errors import (
     TimedOut,
     Unreachable,
 )
+from chat.secrecy import basic_credentials, forms
 from providers.base import JsonValue
 
 # Everything that a request over aiohttp may raise (SSL errors and time-outs are OSErrors).
@@ -49,7 +49,6 @@ FOREIGN = (
 )
 
 DETAILS_LENGTH = 500
-SHORTEST_SECRET = 8  # a shorter "key" is a placeholder for a local server ("none", "ollama"), and a common word
 
 Kind = type[ProviderError]
 
@@ -138,18 +137,22 @@ class Asked:
     def told(self, error: ProviderError) -> ProviderError:
         """The same failure with the request, the provider and the model put to it."""
         address = self.url.with_user(None).with_query(None).with_fragment(None)
-        details = f"{self.method} {address}: {' '.join(error.details.split())}"
+        details = without_secrets(f"{self.method} {address}: {error.details}", (*self.secrets, *self._user_info()))
         arguments = {"provider": self.provider, "model": self.model, **error.arguments}
-        shown = without_secrets(details, self.secrets)[: DETAILS_LENGTH + len(str(address))]
+        shown = " ".join(details.split())[: DETAILS_LENGTH + len(str(address))]
         return type(error)(shown, retry_after=error.retry_after, **arguments)
+
+    def _user_info(self) -> frozenset[str]:
+        """What stands before the @ of the address, also as the header that aiohttp makes of it."""
+        user, password = self.url.user or "", self.url.password or ""
+        # A user without a password is a token.
+        return basic_credentials(user, password) | {password or user} if user or password else frozenset()
 
 
 def without_secrets(text: str, secrets: tuple[str, ...]) -> str:
-    """The text with "[key]" in the place of every secret, also where it was percent-encoded or escaped."""
-    forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1])}
-    for form in sorted(forms, key=len, reverse=True):
-        if len(form) >= SHORTEST_SECRET:
-            text = text.replace(form, "[key]")
+    """The text with "[key]" in the place of every secret, however it was written (see `chat.secrecy`)."""
+    for form in forms(secrets):
+        text = text.replace(form, "[key]")
     return text
 
 
@@ -177,7 +180,9 @@ def from_exception(error: BaseException, *, answering: bool = False) -> Provider
     """
     details = f"{type(error).__name__}: {error}"
     match error:
-        case aiohttp.ConnectionTimeoutError() | aiohttp.ClientHttpProxyError():
+        case aiohttp.ClientHttpProxyError():  # its text has the proxy's address in it, and that may have a password
+            return Unreachable(f"{type(error).__name__}: {error.status} {error.message}")
+        case aiohttp.ConnectionTimeoutError():
             return Unreachable(details)
         case TimeoutError():
             return TimedOut(details)

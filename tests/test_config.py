@@ -1,5 +1,6 @@
 """What a config becomes."""
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from pydantic import ValidationError
 
 from config import load
 from handlers.settings import ImageModelSettings, LimitsSettings, ModelSettings
-from tests.config_folder import KEY, TOKEN, TYPES, Folder, OfflineSettings
+from tests.config_folder import DISCORD_TOKEN, KEY, TOKEN, TYPES, Folder, OfflineSettings
 
 
 @pytest.fixture
@@ -128,15 +129,74 @@ def test_a_section_or_setting_with_nothing_behind_it_has_its_default(folder: Fol
 
 def test_secrets_are_tokens_keys_and_what_urls_carry(folder: Folder) -> None:
     config = folder.load(GOOD)
-    assert config.secrets() == {TOKEN, KEY, "pass%20word-1", "pass word-1", "someone", "entrance-9"}
+    as_headers = {"bWU6cGFzcyB3b3JkLTE=", "c29tZW9uZTplbnRyYW5jZS05"}  # "me:pass word-1", "someone:entrance-9"
+    written = {TOKEN, KEY, "pass%20word-1", "pass word-1", "someone", "entrance-9"}
+    assert config.secrets() == written | as_headers
     assert load(None, {}, TYPES).secrets() == frozenset()
     assert KEY not in repr(config)
 
 
-@pytest.mark.parametrize("name", ["api_key", "key", "access-token", "Authorization", "x_password"])
-def test_what_looks_like_a_key_among_a_models_parameters_is_a_secret_too(folder: Folder, name: str) -> None:
+def with_parameter(value: str) -> str:
+    """A config whose model has such a parameter, deep inside."""
     text = "providers: {a: {type: offline}}\nmodels: {m: {provider: a, parameters: {max_tokens: 5, stop: abc, deep: {"
-    assert folder.load(f"{text}{name}: k-0123456789}}}}}}}}").secrets() == {"k-0123456789"}
+    return f"{text}{value}}}}}}}}}"
+
+
+KEY_NAMES = (
+    "api_key", "key", "access-token", "Authorization", "x_password", "apiKey", "apikey", "accessToken", "auth",
+    "bearer", "credential", "passwd", "pwd", "keys", "X-API-Key", "APIKey", "clientSecret", "credentials",
+    "access_tokens", "passphrase",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KEY_NAMES)
+def test_what_looks_like_a_key_among_a_models_parameters_is_a_secret_too(folder: Folder, name: str) -> None:
+    assert folder.load(with_parameter(f"{name}: k-0123456789")).secrets() == {"k-0123456789"}
+    assert folder.load(with_parameter(f"{name}: [[k-0123456789], k-2]")).secrets() == {"k-0123456789", "k-2"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "max_tokens: 4096123456", "token_budget: 4096123456", "token_budget: generous", "max_key_length: unlimited",
+        "monkey: chimpanzee", "author: somebody-else", "bypass: everything", "stop_tokens: ['<|im_end|>']",
+        "text: the bearer of bad news", "text: 'see https://example.com/@somebody, or me@example.com'",
+    ],
+)  # fmt: skip
+def test_ordinary_words_and_numbers_are_no_secrets(folder: Folder, value: str) -> None:
+    assert folder.load(with_parameter(value)).secrets() == frozenset()
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer ", "Basic", "Token", "Api-Key"])
+def test_a_key_behind_its_scheme_is_a_secret_of_its_own(folder: Folder, scheme: str) -> None:
+    config = folder.load(with_parameter(f"headers: {{Authorization: '{scheme} sk-0123456789'}}"))
+    assert config.secrets() == {f"{scheme} sk-0123456789", "sk-0123456789"}
+
+
+def test_a_bearers_key_is_found_wherever_it_stands(folder: Folder) -> None:
+    config = folder.load(with_parameter("headers: ['X-Upstream: Bearer sk-0123456789abcdef']"))
+    assert config.secrets() == {"sk-0123456789abcdef"}
+
+
+@pytest.mark.parametrize("password", ["p@ss!word", "a:b@c", "pass word"])
+def test_what_any_address_carries_is_a_secret(folder: Folder, password: str) -> None:
+    """In a parameter too, and in a list; the user's name only where it is all there is."""
+    header = b64encode(f"somebody:{password}".encode()).decode()
+    config = folder.load(with_parameter(f"servers: ['https://somebody:{password}@example.com/x']"))
+    assert config.secrets() == {password, header}
+    token = folder.load(with_parameter("server: 'say it to https://to-k-en@example.com/ and me@example.com'")).secrets()
+    assert token == {"to-k-en", b64encode(b"to-k-en:").decode()}
+
+
+def test_what_the_addresses_of_discord_and_of_the_hub_carry_is_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(
+        "providers: {hf: {type: huggingface, hub_url: 'https://hub-user:hub-password@localhost'}}\n"
+        "models: {m: {provider: hf, model: org/m}}\n"
+        f"discord: {{token: {DISCORD_TOKEN}, gateway_url: 'wss://gate-user:gate-password@localhost/'}}\n"
+    )
+    secrets = load(tmp_path / "config.yaml", {}).secrets()
+    assert {"hub-user", "hub-password", "gate-user", "gate-password"} < secrets
+    assert {b64encode(b"hub-user:hub-password").decode(), b64encode(b"gate-user:gate-password").decode()} < secrets
 
 
 def test_a_prompt_called_proxy_is_still_a_prompt(folder: Folder) -> None:

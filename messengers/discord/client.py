@@ -96,16 +96,15 @@ class Client(discord.Client):
             if self._settings.proxy.startswith("socks")
             else aiohttp.TCPConnector(limit=0)
         )
-        failure: Exception
         try:
             async with asyncio.timeout(LOGIN_SECONDS):
                 await self.login(self._settings.token.get_secret_value())
                 return
         except discord.LoginFailure:
             raise Fatal(UNKNOWN_BOT) from None
-        except (*CONNECTION_FAILURES, *MALFORMED) as error:
-            failure = error
-        raise Unsure(f"{type(failure).__name__}: {failure}"[:200]) from failure
+        except (*CONNECTION_FAILURES, *MALFORMED) as failure:
+            reason = told(failure)[:200]
+        raise Unsure(reason)
 
     def ask_for_content(self, *, wanted: bool = True) -> bool:
         """Ask for the content of all messages, if the application was granted that; whether it was."""
@@ -114,6 +113,17 @@ class Client(discord.Client):
         intents = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=granted)
         self.events.ask_for(intents)
         return granted
+
+
+def told(failure: BaseException) -> str:
+    """What happened. aiohttp's own texts have the whole address in them: a proxy's, with its password."""
+    match failure:
+        case aiohttp.ClientResponseError():
+            return f"{type(failure).__name__}: {failure.status} {failure.message}"
+        case aiohttp.InvalidURL():
+            return type(failure).__name__
+        case _:
+            return f"{type(failure).__name__}: {failure}"
 
 
 UNKNOWN_BOT = "Discord doesn't know this bot's token: check discord.token in the config (the developer portal has it)."

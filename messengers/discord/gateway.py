@@ -18,8 +18,8 @@ import discord
 import yarl
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
-from messengers.base import Fatal
-from messengers.discord.client import CONNECTION_FAILURES, MALFORMED, UNKNOWN_BOT, Client
+from messengers.base import Fatal, Unsure
+from messengers.discord.client import CONNECTION_FAILURES, MALFORMED, UNKNOWN_BOT, Client, told
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +82,14 @@ class Turnstile:
     _last: float = float("-inf")
 
     async def shards(self) -> int:
-        """How many shards Discord wants. Raises what connections fail with."""
-        shards, _, _ = await self.client.http.get_bot_gateway()
-        return shards
+        """How many shards Discord wants. Raises `Unsure`."""
+        try:
+            shards, _, _ = await self.client.http.get_bot_gateway()
+        except (*CONNECTION_FAILURES, *MALFORMED) as failure:
+            reason = told(failure)
+        else:
+            return shards
+        raise Unsure(reason)  # not in there: the error would hang on, and a proxy's password in it
 
     @asynccontextmanager
     async def passed(self) -> AsyncIterator[None]:
@@ -129,7 +134,7 @@ class Shard:
                 self._check(closed)
                 self._keep(socket, resume=True)
             except (*CONNECTION_FAILURES, *MALFORMED, zlib.error) as failure:
-                log.warning("Discord's gateway, shard %d: %s: %s", self._number, type(failure).__name__, failure)
+                log.warning("Discord's gateway, shard %d: %s", self._number, told(failure))
                 self._keep(socket, resume=True)
             except asyncio.CancelledError:
                 code = GOOD_BYE

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from yarl import URL
 
 from operations.redaction import RedactingFormatter, set_up_log
 from operations.settings import LogSettings
@@ -283,3 +284,17 @@ def test_a_traceback_that_ends_the_program_is_blacked_out() -> None:
     assert result.returncode == 1
     assert "ValueError: failed with [secret]" in result.stderr
     assert TOKEN not in result.stderr + result.stdout
+
+
+@pytest.mark.parametrize("password", ["p@ss!word99", "pü1secretx", "a:b@c-secret"])
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_the_password_of_a_proxy_is_blacked_out_as_the_http_client_writes_it(password: str, as_json: bool) -> None:
+    formatter = RedactingFormatter([password], as_json=as_json)
+    address = URL.build(scheme="http", user="me", password=password, host="proxy", port=3128)
+    line = formatter.format(record("407, url=%r", str(address)))
+    assert "url='http://me:[secret]@proxy:3128'" in line
+
+
+def test_a_password_is_blacked_out_in_a_header_that_was_quoted_whosever_it_is() -> None:
+    formatter = RedactingFormatter(["secretpw99"], as_json=False)
+    assert formatter.format(record("Basic c29tZXVzZXI6c2VjcmV0cHc5OQ==")).endswith("Basic c29tZXVzZXI[secret]==")

@@ -1,14 +1,16 @@
 """What a server's failure means: each wording seen or read is told as the right thing, and never with a key."""
 
 import errno
+import html
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from urllib.parse import quote
 
 import aiohttp
 import pytest
 from aiohttp_socks import ProxyConnectionError
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from chat import errors
@@ -189,3 +191,39 @@ def test_a_key_at_the_cut_does_not_leak_its_beginning() -> None:
 def test_a_placeholder_key_does_not_black_out_common_words() -> None:
     asked = Asked("local", "GET", URL("http://ollama/"), secrets=("ollama", "none"))
     assert asked.told(ProviderError("none of ollama")).details == "GET http://ollama/: none of ollama"
+
+
+@pytest.mark.parametrize("password", ["p@ss!word", "pü1secretx", "a:b@c-secret", "two  blanks", '<a href="\'">'])
+def test_a_password_is_in_no_details_however_it_is_written(password: str) -> None:
+    address = URL.build(scheme="http", user="me", password=password, host="proxy")
+    written = (password, str(address), quote(password), json.dumps(password), html.escape(password))
+    asked = Asked("gpt", "GET", URL("http://host/"), secrets=(password,))
+    for form in (*written, aiohttp.encode_basic_auth("somebody", password)):
+        details = asked.told(ProviderError(f"refused: {form}")).details
+        assert "[key]" in details
+        assert not any(each in details for each in written)
+
+
+@pytest.mark.parametrize(
+    ("user_info", "header"),
+    [
+        ("someuser:secretpw99", "c29tZXVzZXI6c2VjcmV0cHc5OQ=="),
+        ("someuser:short", "c29tZXVzZXI6c2hvcnQ="),
+        ("a-token-as-user", "YS10b2tlbi1hcy11c2VyOg=="),
+    ],
+)
+def test_what_an_address_carries_is_in_no_details_though_the_server_tells_the_header(
+    user_info: str, header: str
+) -> None:
+    asked = Asked("gpt", "GET", URL(f"http://{user_info}@host/"))
+    body = json.dumps({"error": f"your headers: Authorization: Basic {header}, {user_info.rpartition(':')[2]}"})
+    details = asked.told(from_status(400, {}, body.encode())).details
+    assert "Basic [key]," in details
+    assert not any(secret in details for secret in (header.rstrip("="), "secretpw99", "a-token-as-user"))
+
+
+def test_a_proxys_refusal_does_not_tell_its_address() -> None:
+    url = URL("http://me:hunter2222@proxy:3128")
+    request = aiohttp.RequestInfo(url, "GET", CIMultiDictProxy(CIMultiDict()), url)
+    error = from_exception(aiohttp.ClientHttpProxyError(request, (), status=407, message="Who are you"))
+    assert (type(error), error.details) == (errors.Unreachable, "ClientHttpProxyError: 407 Who are you")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from operations.redaction import SHORTEST_SECRET
+from chat.secrecy import SHORTEST_SECRET
 from tests.security.outputs import BASE_PASSWORD, KEY, PASSWORD, PROXY_PASSWORD, SAID, VERBS, Outputs, lived
 from texts import Texts
 
@@ -76,5 +76,5 @@ async def test_every_text_for_discord_pings_nobody_and_shows_no_preview(outputs:
 
 
 async def test_whoever_knows_the_pages_password_is_no_admin(outputs: Outputs) -> None:
-    refusal = Texts.load("en").of("en").say("access.admin", command="admin", entry="playground:1")
+    refusal = Texts.load("en").of("en").say("access.page", command="admin")
     assert refusal.partition(" ")[2] in outputs.texts["page"]

@@ -1,17 +1,22 @@
 """Where the bot's own connections could be led elsewhere, or their addresses into an error: files, proxies."""
 
+import asyncio
 import traceback
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
+from discord.http import Route
 
 from chat.incoming import Attachment
 from messengers.base import MessengerError, Refused, Unsure
+from messengers.discord.gateway import Pulse, Shard, Turnstile
 from messengers.telegram import files
 from providers.fetch import SafeFetch
 from tests.messengers.discord.answers import logged_in, opened, place_of
+from tests.messengers.discord.incoming import FakeReception, discord_running
 from tests.messengers.telegram.test_calls import answering
+from tests.providers.proxies import HttpProxy
 from tests.servers.discord_server import DiscordServer
 from tests.servers.model import ModelServer
 from tests.servers.model_images import tiny_png
@@ -80,3 +85,48 @@ async def test_pictures_are_not_fetched_through_a_proxy_that_only_the_environmen
         monkeypatch.delenv(name, raising=False)
     picture = await SafeFetch("local", server.url).picture(f"{server.root}/pictures/1.png")
     assert picture.data == tiny_png()
+
+
+ENCRYPTED = "https://localhost:1/api"  # to such an address a proxy is asked for a tunnel, and can refuse that
+
+
+@pytest.fixture
+async def refusing() -> AsyncIterator[str]:
+    """The address of a proxy that wants another password than the one in it."""
+    async with HttpProxy("proxyuser1", "another") as proxy:
+        yield proxy.url.replace("another", "p@ss!word99")
+
+
+async def lines(caplog: pytest.LogCaptureFixture, beginning: str) -> str:
+    """What the log has, unredacted, as soon as it has such a line."""
+    async with asyncio.timeout(10):
+        while not any(line.startswith(beginning) for line in caplog.messages):
+            await asyncio.sleep(0.01)
+    return caplog.text
+
+
+async def test_discords_login_does_not_tell_the_password_of_a_proxy_that_refuses(
+    refusing: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    changes = {"proxy": refusing, "api_base_url": ENCRYPTED}
+    async with DiscordServer() as server, discord_running(server, FakeReception(), wait=False, **changes):
+        shown = await lines(caplog, "logging in to Discord failed")
+    assert "ClientHttpProxyError: 407 Who are you" in shown
+    assert "ss!word99" not in shown
+
+
+async def test_discords_gateway_does_not_tell_the_password_of_a_proxy_that_refuses(
+    refusing: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with DiscordServer() as server, discord_running(server, FakeReception()) as messenger:
+        messenger._client.http.proxy = refusing
+        monkeypatch.setattr(Route, "BASE", ENCRYPTED)
+        with pytest.raises(Unsure) as caught:
+            await Turnstile(messenger._client, 0).shards()
+        async with asyncio.TaskGroup() as tasks:
+            turnstile = Turnstile(messenger._client, 0)
+            shard = Shard(messenger._client, 1, pulse=Pulse(), turnstile=turnstile, gateway="wss://localhost:1/")
+            running = tasks.create_task(shard.run())
+            shown = await lines(caplog, "Discord's gateway, shard 1: ClientHttpProxyError: 407 Who are you")
+            running.cancel()
+    assert "ss!word99" not in shown + told(caught.value)
