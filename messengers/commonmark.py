@@ -5,6 +5,7 @@ and knows no `\\(…\\)`. So the source is parsed several times, with backslashe
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -26,11 +27,21 @@ LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _MOST_PASSES = 8
 _MIGHT_BE_CODE = re.compile(rb"`|~~~|^\s*$")
 _CODE_SPAN = re.compile(rb"(?<![`\\])(`+)(?!`).+?(?<!`)\1(?!`)")
+_MATH_SPAN = re.compile(rb"(?<![$\\])\$(?=[^\s$|]|\|[^\s|])([^$\n`]{1,300}?)(?<![\s\\])\$(?![$\w])")
 _BAR = re.compile(rb"(?<!\\)\|")
 # `\(x\)` and `\[x\]` are how models write LaTeX; what looks like words in escaped brackets is left alone.
 _LATEX = re.compile(
     rb"(?<!\\)\\(?:\((?P<inline>(?:(?!\n\s*\n)[^$]){1,500}?)\\\)|\[(?P<display>(?:(?!\n\s*\n)[^$]){1,1000}?)\\\])"
 )
+# Bold text in one line, with what stands beside it. CommonMark takes no `**` between a mark and a letter for its end
+# or its beginning, which is where languages without spaces have them: `**注意：**这是`.
+_BOLD = re.compile(
+    r"(?<![*\\])(?P<opening>(?P<before>\w?)\*\*)(?P<inside>(?![\s*])(?:[^*\n`]|`[^`\n]*`){1,300}?(?<![\s\\]))\*\*(?!\*)"
+    r"(?=(?P<behind>\w?))"
+)
+_MAY_CLING = re.compile(r"\*\*(?:(?<=:\*\*)\w|(?<=[^\x00-\x7f]\*\*)\S|(?<=\S\*\*)[^\x00-\x7f])")  # much faster
+_GAP = "\u200b"  # neither a mark nor white space, and not to be seen
+_LOOSENED = re.compile(rf"\*\*{_GAP}|{_GAP}\*\*")
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LONE = re.compile("[\ud800-\udfff]")
@@ -47,7 +58,7 @@ def cleaned(source: str) -> str:
 
 def read(source: str) -> tuple[bytes, list[Event]]:
     """The text that was parsed (the source with escapes in it, in UTF-8) and its events."""
-    text = _with_dollars(source)
+    text = loosened(_with_dollars(source))
     events = _parse(text)
     for _ in range(_MOST_PASSES):
         data = text.encode()
@@ -56,7 +67,42 @@ def read(source: str) -> tuple[bytes, list[Event]]:
             break
         text = _escaped(data, offsets)
         events = _parse(text)
-    return text.encode(), events
+    return text.encode(), [_tightened(event) for event in events] if _GAP in text and _LOOSENED.search(text) else events
+
+
+def loosened(source: str) -> str:
+    """The source with what is not to be seen between marks and `**`, where bold text would not be bold without it."""
+    if not _MAY_CLING.search(source) or not any(_with_gaps(bold) != bold[0] for bold in _BOLD.finditer(source)):
+        return source
+    data, start, pieces = source.encode(), 0, []
+    for event, span in _parse(source):
+        if isinstance(event, dict) and ("Code" in event or "CodeBlock" in event.get("Start", ())):
+            pieces += [data[start : span["start"]].decode(), data[span["start"] : span["end"]].decode()]
+            start = span["end"]
+    pieces.append(data[start:].decode())
+    return "".join(code if number % 2 else _BOLD.sub(_with_gaps, code) for number, code in enumerate(pieces))
+
+
+def _with_gaps(bold: re.Match[str]) -> str:
+    inside = bold["inside"]
+    before = _GAP if _clings(inside[0], bold["before"], exempt="") else ""
+    behind = _GAP if _clings(inside[-1], bold["behind"], exempt=":") else ""
+    return f"{bold['opening']}{before}{inside}{behind}**"
+
+
+def _clings(mark: str, letter: str, *, exempt: str) -> bool:
+    """Whether it is a mark beside a letter; `x**(n)**2` is no bold text, so not both may be ASCII."""
+    if not letter or unicodedata.category(mark)[0] not in "PS":
+        return False
+    return mark in exempt or not (mark + letter).isascii()
+
+
+def _tightened(event: Event) -> Event:
+    """An event without the gaps."""
+    match event:
+        case {"Text": text}, span:
+            return {"Text": text.replace(_GAP, "")}, span
+    return event
 
 
 def _parse(text: str) -> list[Event]:
@@ -127,8 +173,9 @@ def _surplus(data: bytes, events: Sequence[Event]) -> Iterator[int]:
             cell_end = span["end"]
         elif event == {"End": "TableRow"} and data[cell_end : span["end"]].strip(b" \t\r\n|"):
             line = data[row : span["end"]].rstrip(b" \t\r\n|")
-            in_code = [row + code.start() + bar for code in _CODE_SPAN.finditer(line) for bar in _bars(code[0])]
-            yield from in_code or (cell_end + bar for bar in _bars(line[cell_end - row :]))
+            spans = [*_CODE_SPAN.finditer(line), *(m for m in _MATH_SPAN.finditer(line) if is_formula(m[1].decode()))]
+            inside = [row + span.start() + bar for span in spans for bar in _bars(span[0])]
+            yield from inside or (cell_end + bar for bar in _bars(line[cell_end - row :]))
 
 
 def _bars(text: bytes) -> list[int]:

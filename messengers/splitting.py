@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from messengers.base import Dialect, Page
 from messengers.fences import Fence, fences
-from messengers.table_heads import beheads, head_of
+from messengers.table_heads import TableHeads
 
 # Where to cut, the best first: at "at"; the white space behind it is dropped. In mid-line, never before what would turn
 # into a list, a heading or a fence at the beginning of a line.
@@ -79,6 +79,7 @@ class _Cutter:
         self._final = final
         self._dialect = dialect
         self._fences = fences(source)
+        self._heads = TableHeads(source)
 
     def text_from(self, start: int) -> int:
         """Where text goes on behind `start`: without blank lines, nor a fence that would only be closed."""
@@ -127,7 +128,7 @@ class _Cutter:
 
     def _headed(self, text: str, begin: int, end: int) -> str:
         """The text, below the head of the table that it goes on with, unless that leaves little room for rows."""
-        head = head_of(self._source, begin, end) if begin else ""
+        head = self._heads.head_of(begin, end) if begin else ""
         if not head or self._dialect.measure(head) > self._dialect.limit // 4:
             return text
         lines = (line.strip(" \t") for line in head.split("\n"))
@@ -185,7 +186,7 @@ class _Cutter:
     def _damages(self, at: int, high: int) -> bool:
         """Whether a cut there would tear marks, or a table's head off its rows."""
         if self._source[at] in "\r\n":
-            return beheads(self._source, at, high + 1)
+            return self._heads.beheads(at, high + 1)
         return _tears(self._source[self._source.rfind("\n", 0, at) + 1 : at])
 
     def _between_characters(self, begin: int, high: int) -> int:

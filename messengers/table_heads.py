@@ -11,40 +11,55 @@ _HALF_RULE = re.compile(r"[ \t>]*[|:-][-:| \t]*")
 _PREFIX = " \t>"
 
 
-def head_of(source: str, begin: int, end: int) -> str:
-    """The two lines that head the table of which a row goes from `begin` on, up to `end` at most; else empty."""
-    start = source.rfind("\n", 0, begin) + 1
-    row = source[begin:end].partition("\n")[0]
-    if "|" not in row or source[start:begin].strip(_PREFIX):
-        return ""
-    return _head_above(source, start)
+class TableHeads:
+    """The heads of the tables of one source. Remembers those of the lines it came by: a table may have any length."""
 
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._above: dict[int, str] = {}  # by where the line begins
 
-def beheads(source: str, at: int, known: int) -> bool:
-    """Whether a cut at a line's end would leave a table's head alone. What stands behind `known` doesn't count."""
-    line = source[source.rfind("\n", 0, at) + 1 : at]
-    if "|" not in line:
-        return False
-    following = source[at:known].lstrip("\r").removeprefix("\n").partition("\n")
-    if _RULE.fullmatch(line):
-        return bool(_head_above(source, at + 1))
-    is_rule = _HALF_RULE.fullmatch(following[0]) or (not following[0] and not following[1])
-    return bool(is_rule) and not _head_above(source, at + 1)
+    def head_of(self, begin: int, end: int) -> str:
+        """The two lines that head the table of which a row goes from `begin` on, up to `end` at most; else empty."""
+        start = self._source.rfind("\n", 0, begin) + 1
+        row = self._source[begin:end].partition("\n")[0]
+        if "|" not in row or self._source[start:begin].strip(_PREFIX):
+            return ""
+        return self._head_above(start)
 
+    def beheads(self, at: int, known: int) -> bool:
+        """Whether a cut at a line's end would leave a table's head alone. What stands behind `known` doesn't count."""
+        line = self._source[self._source.rfind("\n", 0, at) + 1 : at]
+        if "|" not in line:
+            return False
+        following = self._source[at:known].lstrip("\r").removeprefix("\n").partition("\n")
+        if _RULE.fullmatch(line):
+            return bool(self._head_above(at + 1))
+        is_rule = _HALF_RULE.fullmatch(following[0]) or (not following[0] and not following[1])
+        return bool(is_rule) and not self._head_above(at + 1)
 
-def _head_above(source: str, start: int) -> str:
-    """The head of the table whose rows stand directly above a line that begins at `start`."""
-    end = start - 1
-    while end > 0:
-        begin = source.rfind("\n", 0, end) + 1
-        line = source[begin:end].rstrip("\r")
+    def _head_above(self, start: int) -> str:
+        """The head of the table whose rows stand directly above a line that begins at `start`."""
+        passed: list[int] = []
+        head = None
+        while head is None:
+            passed.append(start)
+            head = self._above.get(start)
+            if head is None:
+                begin = self._source.rfind("\n", 0, max(0, start - 1)) + 1
+                head = self._head_of_line(begin, start - 1)
+                start = begin
+        self._above.update(dict.fromkeys(passed, head))
+        return head
+
+    def _head_of_line(self, begin: int, end: int) -> str | None:
+        """The head of a table whose last line that is. None if the lines above must tell."""
+        line = self._source[begin : max(0, end)].rstrip("\r")
         if "|" not in line:
             return ""
-        above = source[source.rfind("\n", 0, max(0, begin - 1)) + 1 : max(0, begin - 1)].rstrip("\r")
+        above = self._source[self._source.rfind("\n", 0, max(0, begin - 1)) + 1 : max(0, begin - 1)].rstrip("\r")
         if _RULE.fullmatch(line) and _cells(above) == _cells(line):
             return f"{above}\n{line}"
-        end = begin - 1
-    return ""
+        return None
 
 
 def _cells(line: str) -> int:

@@ -9,8 +9,9 @@ from itertools import zip_longest
 from typing import Any
 
 from messengers.commonmark import LINE_BREAK, Event
-from messengers.formulas import is_formula, readable
+from messengers.formulas import readable, stands_as_formula
 
+_LONGEST_LABEL = 60
 WIDEST = 36  # columns of a monospaced font that a phone shows in one line
 
 _END_OF_ROW = ({"End": "TableHead"}, {"End": "TableRow"})
@@ -55,7 +56,8 @@ def words(data: bytes, inline: Sequence[Event]) -> str:
                 pieces.append(" " if LINE_BREAK.fullmatch(html) else html)
             case {"InlineMath": formula} | {"DisplayMath": formula}:
                 raw = data[span["start"] : span["end"]].decode()
-                pieces.append(readable(formula) if is_formula(formula) else raw)
+                is_formula = stands_as_formula(data, span["start"], span["end"], formula)
+                pieces.append(readable(formula) if is_formula else raw.replace("\\|", "|"))
             case {"Start": {"Link": link} | {"Image": link}}:
                 links.append((link["dest_url"], len(pieces)))
             case {"End": "Link" | "Image"}:
@@ -96,18 +98,17 @@ def _rows(events: Iterator[Event]) -> list[list[list[Event]]]:
 
 def _shown(data: bytes, alignments: Sequence[str], rows: list[list[list[Event]]], span: Any) -> Iterator[Event]:
     bare = [[words(data, cell) for cell in row] for row in rows]
-    lines = _lines(bare, alignments)
-    if max(map(width, lines)) > WIDEST:
+    sizes = [max(map(width, column)) for column in zip_longest(*bare, fillvalue="")]
+    if sum(sizes) + len(" | ") * (len(sizes) - 1) > WIDEST:
         yield from _list(rows, bare[0], span)
         return
     yield {"Start": {"CodeBlock": "Indented"}}, span
-    yield {"Text": "\n".join(lines)}, span
+    yield {"Text": "\n".join(_lines(bare, sizes, alignments))}, span
     yield {"End": "CodeBlock"}, span
 
 
-def _lines(rows: Sequence[Sequence[str]], alignments: Sequence[str]) -> list[str]:
-    """A table in columns; the first row is its head. No line ends in spaces."""
-    sizes = [max(map(width, column)) for column in zip_longest(*rows, fillvalue="")]
+def _lines(rows: Sequence[Sequence[str]], sizes: Sequence[int], alignments: Sequence[str]) -> list[str]:
+    """A table in columns of these sizes; the first row is its head. No line ends in spaces."""
     head, *body = (_line(row, sizes, alignments) for row in rows)
     return [head, "-+-".join("-" * size for size in sizes), *body]
 
@@ -138,9 +139,14 @@ def _list(rows: Sequence[Sequence[Sequence[Event]]], head: Sequence[str], span: 
         for name, cell in zip(head[1:], others, strict=False):
             if cell:
                 yield "HardBreak", span
-                yield {"Text": f"{name}: " if name else ""}, span
+                yield {"Text": f"{_label(name)}: " if name else ""}, span
                 yield from cell
     yield {"End": "Paragraph"}, span
+
+
+def _label(name: str) -> str:
+    """A column's name as it is repeated for each row."""
+    return name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1].rstrip() + "…"
 
 
 def _bold(inline: Sequence[Event], span: Any) -> Iterator[Event]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import pyromark
 
-from messengers.commonmark import OPTIONS, Event
+from messengers.commonmark import OPTIONS, Event, loosened
 from messengers.fences import fences
 from messengers.formulas import is_formula
 
@@ -23,7 +23,7 @@ _HALF_MARKS = (
     re.compile(r"!?\[\Z|(?:!|(?<![\w\\]))\[\^?\w{0,3}\Z"),
     re.compile(r"(?<!\\)(?:\\\\)*\\\Z"),
     re.compile(r"\\[(\[]\Z"),
-    re.compile(r"(?<!\S)\${1,2}\Z"),
+    re.compile(r"(?<!\S)\$(?:\$|[A-Za-z])?\Z"),
     re.compile(r"&(?:#\w{0,8}|[A-Za-z]\w{0,12})?\Z"),
     re.compile(r"<(?:/?b(?:r\s*/?)?|ht{0,2}|https?:?/{0,2}|mailto:?)?\Z", re.IGNORECASE),
 )
@@ -42,7 +42,8 @@ _BLOCKS = frozenset(
 )
 _OPEN_LATEX = re.compile(rb"(?<!\\)\\(?P<mark>[(\[])(?P<formula>(?:(?!\n\s*\n|\\[)\]])[^$]){1,1000})\Z")
 _HALF_COMMAND = re.compile(r"(?:\\(?:begin|end)(?:\{[A-Za-z*]*)?|\\\\|\\[A-Za-z]*|[\^_&\\])\s*\Z")
-_SURELY_FORMULA = re.compile(r".*(?:\\[A-Za-z]|\^)|\s*[A-Za-z](?:[_'(]|\s*[=+<>]|\Z)", re.DOTALL)
+_SURELY_FORMULA = re.compile(r".*(?:\\[A-Za-z]|\^)|\s*[A-Za-z](?:[_'(]|\s*[=+<>])", re.DOTALL)
+_LONGEST_HELD_BACK = 16  # characters of what may become a formula
 _BRACE = re.compile(r"(?<!\\)[{}]")
 
 _TABLE_LINE = re.compile(r"(?P<prefix>[ \t>]*)\|(?!\|)[^\n]*\S")
@@ -64,7 +65,9 @@ def _closed_text(text: str) -> str:
     """The same of what stands behind the last block of code."""
     text = _without_marks(text)
     start = _last_block(text)
-    return text[:start] + _with_rule(_with_closing_marks(_with_bars_in_code(_without_half_link(text[start:]))))
+    return text[:start] + _with_rule(
+        _with_closing_marks(_with_bars_in_code(_without_half_link(loosened(text[start:]))))
+    )
 
 
 def _without_last_line(source: str, pattern: re.Pattern[str]) -> str:
@@ -121,13 +124,13 @@ def _with_closing_marks(block: str) -> str:
             return block + (" " if block[-1] == "`" else "") + mark + outer
         behind = data[offset + len(mark) :].decode()
         if mark[0] == "$":
-            if mark == "$$" or _SURELY_FORMULA.match(behind):
-                return _with_formula_closed(block, mark, behind, mark + outer)
+            if mark == "$$" or (not latex and _SURELY_FORMULA.match(behind)):
+                return _with_formula_closed(block, mark, behind, mark, outer)
         else:
             outer = mark + outer
     if latex:
         opening, closing = ("\\(", "\\)") if latex["mark"] == b"(" else ("\\[", "\\]")
-        return _with_formula_closed(block, opening, latex["formula"].decode(), closing + outer)
+        return _with_formula_closed(block, opening, latex["formula"].decode(), closing, outer)
     return block + outer
 
 
@@ -184,17 +187,24 @@ def _open_latex(data: bytes, begin: int, inline: Sequence[Event]) -> re.Match[by
     return found if found and is_formula(found["formula"].decode()) else None
 
 
-def _with_formula_closed(block: str, opening: str, formula: str, closing: str) -> str:
-    """The block, which ends in this part of a formula, without half a command and with its braces closed."""
+def _with_formula_closed(block: str, opening: str, formula: str, closing: str, outer: str) -> str:
+    """The block, which ends in this part of a formula, without half a command and with its braces closed.
+
+    What can't be read as a formula yet is held back for some characters; then it is text until it can.
+    """
     half = _HALF_COMMAND.search(formula)
     whole = (formula[: half.start()] if half else formula).rstrip()
+    if opening == "$$":
+        whole = whole.removesuffix("$").rstrip()
     before = block[: len(block) - len(formula)]
-    if not whole:
-        return _with_closing_marks(_without_marks(before[: -len(opening)]))
+    if not is_formula(whole):
+        if len(whole) <= _LONGEST_HELD_BACK:
+            return _with_closing_marks(_without_marks(before[: -len(opening)]))
+        return block + outer
     depth = 0
     for brace in _BRACE.findall(whole):
         depth = depth + 1 if brace == "{" else max(0, depth - 1)
-    return f"{before}{whole}{'}' * depth}{closing}"
+    return f"{before}{whole}{'}' * depth}{closing}{outer}"
 
 
 def _with_bars_in_code(block: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from messengers.commonmark import LINE_BREAK
 from messengers.discord.escaping import address_of, code_block, code_span, escaped
-from messengers.formulas import is_formula, readable
+from messengers.formulas import readable, stands_as_formula
 
 _STRIKE, _BOLD, _ITALIC = "Strikethrough", "Strong", "Emphasis"
 _LINK = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
@@ -85,7 +85,7 @@ class Inline:
             frame.words.append(text)
 
     def _formula(self, formula: str, start: int, end: int) -> None:
-        if not is_formula(formula) or self._data[end : end + 1].isalnum():
+        if not stands_as_formula(self._data, start, end, formula):
             self._text += self._data[start:end].decode()  # `$HOME/$USER`, or two prices
             return
         text = readable(formula)

@@ -11,7 +11,7 @@ from typing import Any
 
 from messengers import commonmark
 from messengers.commonmark import LINE_BREAK, Event
-from messengers.formulas import is_formula, readable
+from messengers.formulas import readable, stands_as_formula
 from messengers.tables import without_tables
 
 _TAB = "    "  # Telegram makes one space of a tab
@@ -42,7 +42,7 @@ class _Mender:
         self._data = data
         self._in_code = False
         self._lists = 0
-        self._behind_links: list[str | None] = []
+        self._behind_links: list[str] = []
 
     def mended(self, event: Any, start: int, end: int) -> Sequence[Any]:
         """What to show instead of an event; mostly itself."""
@@ -66,7 +66,7 @@ class _Mender:
 
     def _formula(self, formula: str, start: int, end: int) -> Sequence[Any]:
         """Readable, as code; one of several lines as a block of its own."""
-        if not is_formula(formula) or self._data[end : end + 1].isalnum():
+        if not stands_as_formula(self._data, start, end, formula):
             return _text(self._data[start:end].decode())  # `$HOME/$USER`, or two prices
         text = readable(formula)
         if "\n" not in text:
@@ -87,7 +87,9 @@ class _Mender:
                 self._lists += 1
                 return (event,) if self._lists <= _DEEPEST_LIST else ()
             case {"Link": link}:
-                return self._start_link(event, link)
+                return self._start_link(event, link, start)
+            case {"Image": link}:
+                self._behind_links.append("" if is_link(link["dest_url"]) else _in_brackets(link["dest_url"]))
         return (event,)
 
     def _end(self, event: Any, end: int) -> Sequence[Any]:
@@ -101,27 +103,33 @@ class _Mender:
             case {"List": _}:
                 self._lists -= 1
                 return (event,) if self._lists < _DEEPEST_LIST else ()
-            case "Link":
-                behind = self._behind_links.pop()
-                return (event,) if behind is None else _text(behind)
+            case "Link" | "Image":
+                return (event, *_text(self._behind_links.pop()))
         return (event,)
 
-    def _start_link(self, event: Any, link: dict[str, str]) -> Sequence[Any]:
+    def _start_link(self, event: Any, link: dict[str, str], start: int) -> Sequence[Any]:
+        """The link; Telegram's renderer leaves one away that is refused, so all that is needed is its address."""
         address = link["dest_url"]
-        if is_link(address):
-            self._behind_links.append(None)
-            return (event,)
-        if link["link_type"] in {"Autolink", "Email"}:  # `vector<std::string>`
+        if link["link_type"] in {"Autolink", "Email"} and not is_link(address):  # `vector<std::string>`
             self._behind_links.append(">")
-            return _text("<")
-        shown = address.lower().startswith(("http:", "https:"))
-        self._behind_links.append(f" ({address})" if shown else "")
-        return ()
+            return (*_text("<"), event)
+        if is_link(address) or self._data.startswith(f"[{address}]".encode(), start):
+            self._behind_links.append("")
+        elif link["link_type"] == "Inline" and self._data[start - 1 : start].isalnum():  # `handlers[name](event)`
+            self._behind_links.append(f"]({address})")
+            return (*_text("["), event)
+        else:
+            self._behind_links.append(_in_brackets(address))
+        return (event,)
 
 
 def is_link(address: str) -> bool:
     """Whether Telegram takes a link to there; `tg:` it would, but a model has no business with it."""
     return len(address) <= _LONGEST_LINK and _LINK.fullmatch(address) is not None
+
+
+def _in_brackets(address: str) -> str:
+    return f" ({address})" if address else ""
 
 
 def _text(text: str) -> Sequence[Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from messengers import commonmark
 from messengers.base import MessengerError, Page
 from messengers.commonmark import LINE_BREAK, Event, cleaned
-from messengers.formulas import is_formula
+from messengers.formulas import stands_as_formula
 from messengers.telegram.markdown import is_link
 from messengers.telegram.rendering import Entity, TelegramDialect
 
@@ -65,7 +65,7 @@ class RichDialect(TelegramDialect):
 def rich_markdown(source: str) -> str:
     """The Markdown of a rich message; empty where it needs none, or would be too large for one."""
     data, events = commonmark.read(source)
-    if not any(_needs_it(event) for event, _ in events):
+    if not any(_needs_it(event, data, span) for event, span in events):
         return ""
     blocks = sum(isinstance(event, dict) and "Start" in event and not _is_inline(event["Start"]) for event, _ in events)
     columns = max((len(event["Start"]["Table"]) for event, _ in events if _starts(event, "Table")), default=0)
@@ -74,10 +74,10 @@ def rich_markdown(source: str) -> str:
     return markdown if fits else ""
 
 
-def _needs_it(event: Any) -> bool:
+def _needs_it(event: Any, data: bytes, span: Any) -> bool:
     match event:
         case {"InlineMath": formula} | {"DisplayMath": formula}:
-            return is_formula(formula)
+            return stands_as_formula(data, span["start"], span["end"], formula)
     return _starts(event, "Table")
 
 
@@ -108,9 +108,9 @@ def _harmful_in(event: Any, data: bytes, start: int, end: int) -> Iterator[int]:
             yield from (mark for mark in marks if data[mark - 1 : mark] != b"\\")
         case {"Html": text} | {"InlineHtml": text} if not LINE_BREAK.fullmatch(text):
             yield start + max(0, data[start:end].find(b"<"))
-        case {"InlineMath": formula} if not is_formula(formula):
+        case {"InlineMath": formula} if not stands_as_formula(data, start, end, formula):
             yield from (start, end - 1)
-        case {"DisplayMath": formula} if not is_formula(formula):
+        case {"DisplayMath": formula} if not stands_as_formula(data, start, end, formula):
             yield from (start, start + 1, end - 2, end - 1)
         case {"Start": {"Image": image}}:
             yield start

@@ -138,6 +138,7 @@ def test_full_parts_never_change_and_all_they_open_is_closed(sample: str, dialec
 INLINE = st.sampled_from(
     [
         *("word", "**bold *and* more**", "*it*", "~~gone~~", "`a ** b`", "`` a`b ``", "***both***", "_under_", "a_b_c"),
+        *("$f(x)$", "so $a month", "**注意：**这是", "文字**“引用”**后面"),
         *("[link](https://a.bc/d_(e)_f)", '[*a* `b`](https://a.bc "t")', "![pic](https://a.bc/d.png)", "a[0][1]"),
         *("vector<int>", "<b>tag</b>", "a < b", "R&D", "&amp;", "$5", "5 * 3", r"\(x^2 + \frac{1}{y}\)", "$a_1$"),
         *("😀", "👨\u200d👩\u200d👧", "العربية", "日本語です。", "https://a.bc/d_e", "<https://a.bc>", "end.", "(a)"),

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -239,6 +240,24 @@ def test_a_table_keeps_its_head_in_every_part(prefix: str) -> None:
     for part in parts[1:]:
         assert dialect.render(part.source, final=True).text.startswith("name  | value\n------+------\nrow")
     assert not missing(letters("".join(rows)), shown(parts, dialect))
+
+
+class Lines(str):
+    """A source that counts how often somebody looks for the line above."""
+
+    looks = 0
+
+    def rfind(self, *args: Any) -> int:
+        self.looks += 1
+        return super().rfind(*args)
+
+
+@pytest.mark.parametrize("lines", [["| a | 1 |"], ["|-|", "|-|-|"]])
+def test_a_table_of_any_length_is_walked_up_once(lines: list[str]) -> None:
+    rows = 6000
+    source = Lines("\n".join(["| name | value |", "|---|---|", *lines * (rows // len(lines))]))
+    assert len(split(source, Bare(600))) > 40
+    assert source.looks < 8 * rows
 
 
 def test_a_head_is_not_cut_from_its_table() -> None:

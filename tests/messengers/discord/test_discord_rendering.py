@@ -174,6 +174,8 @@ def test_markdown_inside_html_is_still_read() -> None:
 def test_formulas_become_readable() -> None:
     assert rendered(r"\(\alpha^2\), \[ \frac{a}{b} \] and $\beta$") == "`α²`, `a/b` and `β`"
     assert "α | y" in rendered("|a|b|\n|-|-|\n|$\\alpha$|y|")
+    assert "|x| | y" in rendered("|a|b|\n|-|-|\n|$|x|$|y|")
+    assert rendered("$f(x)$, $n$th, $HOME/$USER") == "`f(x)`, `n`th, $HOME/$USER"
 
 
 def test_styles_side_by_side_are_not_read_as_one() -> None:

@@ -128,6 +128,42 @@ def test_formulas_become_readable_and_stay_in_their_table() -> None:
     assert rendered(r"$x_i$ and $\sqrt{x+1}$, from $5 to 10$").text == "xᵢ and √(x+1), from $5 to 10$"
 
 
+@pytest.mark.parametrize(
+    ("row", "cell"),
+    [("$|x|$", "|x|"), ("$\\|x\\|$", "|x|"), ("$P(A|B)$ or `||`", "P(A|B) or ||"), ("$5\\|6$", "$5|6$")],
+)
+def test_bars_in_formulas_of_a_table_are_no_borders_and_gain_no_backslashes(row: str, cell: str) -> None:
+    assert rendered(f"|a|b|\n|-|-|\n|{row}|end|").text.splitlines()[-1] == f"{cell} | end"
+
+
+@pytest.mark.parametrize(
+    ("source", "bold"),
+    [
+        ("**注意：**这是重点。**“引用”**后面的文字", ["注意：", "“引用”"]),
+        ("文字**“引用”**后面", ["“引用”"]),
+        ('**"Киев"**это', ['"Киев"']),
+        ("これは**「重要」**です", ["「重要」"]),
+        ("**Note:**text", ["Note:"]),
+        ("x**(n+1)**2 and `**注意：**这` **b**", ["b"]),
+    ],
+)
+def test_bold_text_may_end_in_a_mark_before_a_letter(source: str, bold: list[str]) -> None:
+    page = rendered(source)
+    assert [text for what, text in marked(page) if what == "bold"] == bold
+    assert "\u200b" not in page.text
+
+
+@pytest.mark.parametrize("source", ["**注意：**这是重点。**“引用”**后面的文字", '**"Киев"**это', "**Note:**text"])
+def test_while_such_bold_text_grows_its_stars_are_never_seen(source: str) -> None:
+    assert not any("*" in growing(source[:end]).text for end in range(len(source) + 1))
+
+
+def test_a_long_name_of_a_column_is_not_repeated_in_every_row() -> None:
+    page = rendered(f"|a|{'name ' * 60}|\n|-|-|\n" + "|x|y|\n" * 50)
+    assert page.text.count("name name") > 50
+    assert page.size < 5000
+
+
 def test_columns_of_wide_letters_and_emoji_stand_below_each_other() -> None:
     assert rendered("|語|b|\n|-|-:|\n|日本|1|\n|👨‍👩‍👧|22|\n|❤️|3|").text.splitlines() == [
         "語   |  b",
@@ -160,15 +196,19 @@ def test_surplus_cells_of_a_table_are_not_dropped() -> None:
 @pytest.mark.parametrize(
     ("source", "shown"),
     [
-        ("[a](tg://user?id=1)", "a"),
-        ("[a](javascript:alert)", "a"),
-        ("[a](data:text/html,x)", "a"),
-        ("[a](file.md)", "a"),
+        ("[a](tg://user?id=1)", "a (tg://user?id=1)"),
+        ("[a](javascript:alert(1))", "a (javascript:alert(1))"),
+        ("[a](data:text/html,x)", "a (data:text/html,x)"),
+        ("[a](./src/file.md)", "a (./src/file.md)"),
+        ("[file.md](file.md)", "file.md"),
+        ("[a]()", "a"),
+        ("handlers[name](event)", "handlers[name](event)"),
+        ("[a](ftp://b.c)", "a (ftp://b.c)"),
         ("[a](http://localhost:8080/x)", "a (http://localhost:8080/x)"),
-        ("![a](attachment:x.png)", "🖼a"),
+        ("![a](attachment:x.png)", "🖼a (attachment:x.png)"),
     ],
 )
-def test_links_that_telegram_refuses_are_text(source: str, shown: str) -> None:
+def test_links_that_telegram_refuses_are_text_with_their_address(source: str, shown: str) -> None:
     assert rendered(source) == Page(shown, len(shown.encode("utf-16-le")) // 2, ())
 
 
@@ -275,6 +315,14 @@ def test_what_stops_a_program_is_no_failure_of_the_library() -> None:
         (r"so \(\frac{a}{b", "so a/b", [("code", "a/b")]),
         ("so $x^2 + \\al", "so x² +", [("code", "x² +")]),
         ("it costs $5 and", "it costs $5 and", []),
+        ("It costs $a", "It costs", []),  # it may become a formula
+        ("It costs $a month", "It costs $a month", []),
+        ("so $f(x", "so", []),
+        ("so $f(x)", "so f(x)", [("code", "f(x)")]),
+        ("so $f(and then no formula", "so $f(and then no formula", []),
+        ("so $a month \\(x^2", "so $a month x²", [("code", "x²")]),
+        ("so $$5 + 3", "so", []),
+        ("so $$5 + 3 = 8$", "so 5 + 3 = 8", [("code", "5 + 3 = 8")]),
     ],
 )
 def test_what_is_half_written_does_not_flicker(source: str, text: str, entities: list[tuple[str, str]]) -> None:

@@ -34,7 +34,7 @@ async def deliver(chat: TelegramChat, source: str) -> Screen:
     return screen
 
 
-@pytest.mark.parametrize("source", [TABLE, "so $x^2$", "$$\\frac{a}{b}$$", "\\(x_1 + 1\\)"])
+@pytest.mark.parametrize("source", [TABLE, "so $x^2$", "so $f(x)$", "$$\\frac{a}{b}$$", "\\(x_1 + 1\\)"])
 async def test_tables_and_formulas_need_it(source: str) -> None:
     assert isinstance(RichDialect().render(source, final=True).markup, Rich)
 
@@ -44,6 +44,7 @@ async def test_tables_and_formulas_need_it(source: str) -> None:
     [
         "plain **bold** `a|b`",
         "from $5 to $10",
+        "$x_1/$USER",
         "# heading\n\n- list",
         "```\n| a | b |\n|---|---|\n```",
         "`$x^2$`",
