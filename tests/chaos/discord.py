@@ -94,7 +94,15 @@ async def _talk(troubles: Troubles, questions: int) -> None:
 def _account(troubles: Troubles, database: Path) -> Account:
     town, ambiguous = troubles.town, troubles.server.faults.ambiguous_sends
     sent = frozenset(one.message for one in ambiguous if one.message)
-    return Account(town.asked, town.messages(), kept(database), troubles.kills, sent)
+    return Account(
+        town.asked,
+        town.messages(),
+        kept(database),
+        troubles.kills,
+        sent,
+        troubles.spans,
+        [one.call for one in troubles.server.faults.injected],
+    )
 
 
 async def _settle(troubles: Troubles, database: Path) -> None:

@@ -9,6 +9,7 @@ from tests.chaos.ledger import Ledger, Seen
 from tests.servers.discord_server import Message
 
 CUT_SECONDS = 3.0  # a kill so soon after a command may come before the command is stored
+REACH_SECONDS = 3.0  # how long Discord waits for the answer to a command; and a client that connects again
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Account:
     """All that is counted of what was said and shown. `asked` in order, `shown` the bot's messages, in order.
 
     `kills`: when (Unix seconds); `ambiguous`: ids of messages that were sent although the bot couldn't know it.
+    `troubles`: when each began, ended; `faults`: the calls that failed, "POST /channels/1/messages".
     """
 
     asked: Sequence[Asked]
@@ -23,6 +25,8 @@ class Account:
     turns: Sequence[Kept]
     kills: Sequence[float] = ()
     ambiguous: frozenset[int] = frozenset()
+    troubles: Sequence[tuple[float, float]] = ()
+    faults: Sequence[str] = ()
     posts: Ledger = field(init=False)
     commands: Ledger = field(init=False)
 
@@ -44,8 +48,20 @@ class Account:
 
     @property
     def refused(self) -> list[int]:
-        """Commands of which the person was told that nothing comes of them."""
-        return [one.number for one in self.asked if one.refused]
+        """Commands of which the person was told that nothing comes of them, and so it is; each has an explanation."""
+        refused = [one for one in self.asked if one.refused and one.number in self.commands.lost]
+        return [one.number for one in refused if self._was_cut_off(one) or self._met_a_fault(one)]
+
+    @property
+    def hit(self) -> int:
+        """How many commands had a fault in their first answer."""
+        return sum(self._met_a_fault(one) for one in self.asked)
+
+    def _was_cut_off(self, one: Asked) -> bool:
+        return any(begun - REACH_SECONDS <= one.at <= ended + REACH_SECONDS for begun, ended in self.troubles)
+
+    def _met_a_fault(self, one: Asked) -> bool:
+        return one.used is not None and any(call.endswith(f"/{one.used.token}/callback") for call in self.faults)
 
     @property
     def cut(self) -> list[Asked]:
@@ -66,6 +82,24 @@ class Account:
         """Questions without a whole answer."""
         accepted = {*self.refused, *self.unheard, *(one.number for one in self.cut)}
         return [number for number in (*self.posts.lost, *self.commands.lost) if number not in accepted]
+
+    @property
+    def answered_commands(self) -> int:
+        """Commands with a whole answer."""
+        return len(self.commands.asked) - len(self.commands.lost)
+
+    @property
+    def marred(self) -> list[int]:
+        """Questions with a whole answer in which something else stands as well."""
+        return [*self.posts.marred, *self.commands.marred]
+
+    @property
+    def sentences(self) -> list[Seen]:
+        """Messages that are of no answer: failures and the like, but for what a command came to that wasn't taken."""
+        refused = [one.used for one in self.asked if one.used and one.number in self.refused]
+        known = {message.id for used in refused for message in used.messages}
+        loose = [one for one in map(seen, self.shown) if not one.open and one.number is None and one.id not in known]
+        return [*loose, *self.posts.failures, *self.commands.failures]
 
     @property
     def doubled(self) -> list[int | None]:

@@ -1,12 +1,13 @@
 """The table of the trial for Discord: what was done to the bot, and what came of the answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from tests.chaos.discord_account import Account
 from tests.chaos.discord_town import Asked
 from tests.chaos.discord_troubles import GATEWAY, LONG_SILENCE, OUTAGE, Troubles
 from tests.chaos.figures import Figure, at_least, at_most, exactly
+from tests.servers.discord_rates import GLOBAL, RateRules, Rates, Refusal
 from tests.servers.discord_server import DiscordServer
 
 FOLLOW_UPS = "POST /webhooks/"
@@ -36,22 +37,44 @@ def answers_given(found: Account, made: Troubles, output: str) -> Iterator[Figur
     """What came of it. `output`: what the bot logged."""
     server = made.server
     follow_ups = sum(one.call.startswith(FOLLOW_UPS) for one in server.faults.ambiguous_sends)
+    commands = len(found.commands.asked)
     yield exactly("lost", len(found.lost))
     yield from (Figure(f"lost: {_told(one)}", "") for one in found.asked if one.number in found.lost)
     yield exactly("duplicates among posts", len(found.doubled))
-    yield at_most("follow-ups left behind (ambiguous ones + kills)", len(found.orphans), follow_ups + len(made.kills))
+    most = follow_ups + found.commands.in_flight
+    yield at_most("follow-ups left behind (ambiguous ones + those right before kills)", len(found.orphans), most)
     yield exactly("commands answered twice", len(found.commands.doubled))
     yield exactly("frozen partials", len(found.frozen))
+    yield exactly("whole, but with something else in it", len(found.marred))
+    yield exactly("sentences beside the answers, failures among them", len(found.sentences))
+    yield from (Figure(f"sentence: {one.text[:60]!r}", "") for one in found.sentences)
     yield exactly("out of order", len(found.unordered))
     yield exactly("not two rows of history", len(found.wrongly_kept))
     yield exactly("dead letters", found.dead)
     yield exactly("tracebacks in the log", output.count("Traceback"))
-    yield Figure("accepted: commands that Discord or the bot refused, visibly", f"{len(found.refused)}")
-    yield Figure("accepted: commands cut by a kill before they were stored", f"{len(found.cut)}")
+    yield at_least("commands answered (of four, three)", found.answered_commands, commands * 3 // 4)
+    most = len(made.spans) + found.hit
+    yield at_most("accepted: commands refused, visibly, amid a trouble or a fault", len(found.refused), most)
+    yield at_most("accepted: commands cut by a kill before they were stored", len(found.cut), len(made.kills))
     yield Figure("accepted: first words in a new DM while the bot was down", f"{len(found.unheard)}")
     yield Figure("slowest answer", f"{found.slowest:.1f} s")
-    yield Figure("429s that the bot earned itself", f"{sum(not one.injected for one in server.rates.refusals)}")
+    yield from floods(server.rates, made.ends)
     yield Figure("answers 401, 403, 429 in all (10,000 in 10 min are a ban)", f"{len(server.rates.invalid)}")
+
+
+def floods(rates: Rates, ends: Sequence[float]) -> Iterator[Figure]:
+    """429s that weren't injected; apart those for calls of which the process can't know: `ends` are of those before."""
+    earned = [one for one in rates.refusals if not one.injected]
+    own = [one for one in earned if not _forgotten(one, rates.rules, ends)]
+    yield exactly("429s that the bot earned itself", len(own))
+    yield Figure("429s for what it forgot when it was ended", f"{len(earned) - len(own)}")
+
+
+def _forgotten(refusal: Refusal, rules: RateRules, ends: Sequence[float]) -> bool:
+    """Whether the process was ended while calls counted that made it too many."""
+    _, seconds = rules.overall if refusal.bucket == GLOBAL else rules.limit(refusal.bucket)
+    begun = refusal.at + refusal.retry_after - seconds
+    return any(begun <= end <= refusal.at for end in ends)
 
 
 def _told(one: Asked) -> str:

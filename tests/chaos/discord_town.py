@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chat.buttons import decode
+from chat.buttons import Verb, decode
 from tests.chaos import ledger
 from tests.chaos.kept import question, words_of
 from tests.chaos.ledger import Seen
@@ -104,11 +104,12 @@ class Town:
 
 def seen(message: Message) -> Seen:
     """A message for the account."""
-    place = message.channel_id
-    return Seen(place, str(place), message.id, message.text, open=not finished(message), sent_at=message.sent_at)
+    place, verbs = message.channel_id, verbs_of(message)
+    growing, failed = message.thinking or "stop" in verbs, not verbs.isdisjoint({"retry", "continue"})
+    return Seen(place, str(place), message.id, message.text, open=growing, failed=failed, sent_at=message.sent_at)
 
 
-def finished(message: Message) -> bool:
-    """Whether nothing is added to it any more: it can't be stopped, and isn't "thinking"."""
+def verbs_of(message: Message) -> set[Verb]:
+    """What its buttons do."""
     actions = [decode(str(button.get("custom_id"))) for button in message.buttons]
-    return not message.thinking and not any(action and action.verb == "stop" for action in actions)
+    return {action.verb for action in actions if action}

@@ -1,11 +1,12 @@
 """What happens to the bot in the trial for Discord: when its process dies, what the gateway and the network do."""
 
 import asyncio
+import contextlib
 import math
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -66,7 +67,10 @@ class Size:
 
 @dataclass
 class Troubles:
-    """Makes trouble; the record of it. `kills`: when the process died by kill -9 (Unix seconds)."""
+    """Makes trouble; the record of it. `kills`: when the process died by kill -9 (Unix seconds); `ends`: by anything.
+
+    `spans`: when each trouble and each end of the process began, and when it was over.
+    """
 
     server: DiscordServer
     program: Program
@@ -74,6 +78,8 @@ class Troubles:
     size: Size
     chance: random.Random
     kills: list[float] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    spans: list[tuple[float, float]] = field(default_factory=list)
     exits: list[int] = field(default_factory=list)
     happened: Counter[Trouble] = field(default_factory=Counter)
     _starts: int = 0  # that came so far as to say it, before this one
@@ -97,6 +103,16 @@ class Troubles:
         await asyncio.sleep(self.chance.uniform(0.0, 2 * self.size.pause[1]))
         await self.server.wait_for(lambda server: server.gateway.heard, CONNECTED_SECONDS)
         self.happened[trouble] += 1
+        with self._noted():
+            await self._happen(trouble)
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        begun = time.time()
+        yield
+        self.spans.append((begun, time.time()))
+
+    async def _happen(self, trouble: Trouble) -> None:
         match trouble:
             case "outage":
                 await self._outage()
@@ -107,19 +123,24 @@ class Troubles:
 
     async def end(self, how: End, *, newcomer: bool) -> None:
         """End the process, let somebody say something meanwhile, perhaps for the first time, and start it again."""
-        if how == "kill":
-            await self.program.kill()
-            self.kills.append(time.time())
-        else:
-            await self.program.says(STARTED, self._starts + 1, CONNECTED_SECONDS)  # before that it has no say in it
-            exiting = asyncio.create_task(self.program.terminate(30))
-            self.town.ask()
-            self.exits.append(await exiting)
+        with self._noted():
+            if how == "kill":
+                await self.program.kill()
+                self.kills.append(time.time())
+            else:
+                await self._terminate()
+        self.ends.append(time.time())
         self.town.ask()
         if newcomer:
             self.town.newcomer()
         self._starts = self.program.output.count(STARTED)
         await self.program.start()
+
+    async def _terminate(self) -> None:
+        await self.program.says(STARTED, self._starts + 1, CONNECTED_SECONDS)  # before that it has no say in it
+        exiting = asyncio.create_task(self.program.terminate(30))
+        self.town.ask()
+        self.exits.append(await exiting)
 
     async def _disturb(self, trouble: Trouble) -> None:
         gateway = self.server.gateway

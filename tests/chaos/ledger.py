@@ -4,13 +4,13 @@ An answer's words tell whose they are and where they belong: the third word of t
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
 _WORD = re.compile(r"\bq(\d+)w(\d+)\b")
-KILL_SECONDS = 1.0  # between a send and the kill that may have kept the bot from noting it
+KILL_SECONDS = 0.2  # between a send and the kill that may have kept the bot from noting it
 PARAGRAPH_WORDS = 40
 
 
@@ -47,6 +47,11 @@ class Seen:
     failed: bool = False
     sent_at: float = 0.0
     settled_at: float = 0.0
+
+    @property
+    def is_marred(self) -> bool:
+        """Whether there is anything beside an answer's words: a sentence, or the button of a failure."""
+        return self.failed or not all(map(_WORD.fullmatch, self.text.split()))
 
     @property
     def number(self) -> int | None:
@@ -105,8 +110,8 @@ class Ledger:
     @property
     def marred(self) -> list[int]:
         """Questions with a whole answer in which something else stands as well."""
-        texts = {number: " ".join(each.text for each in found[0]) for number, found in self.answers.items() if found}
-        return [number for number, text in texts.items() if not all(map(_WORD.fullmatch, text.split()))]
+        answers = self.answers.items()
+        return [number for number, found in answers if any(part.is_marred for answer in found for part in answer)]
 
     @property
     def waits(self) -> list[float]:
@@ -133,22 +138,61 @@ class Ledger:
         )
 
     @cached_property
-    def leftovers(self) -> list[Seen]:
-        """Messages that belong to no whole answer: what a send left behind of which the bot doesn't know."""
+    def _others(self) -> list[Seen]:
+        """Messages that belong to no whole answer."""
         used = {id(message) for found in self.answers.values() for answer in found for message in answer}
-        others = (one for one in self.seen if id(one) not in used and not one.failed)
-        return [one for one in others if not self._is_command_answer(one)]
+        return [one for one in self.seen if id(one) not in used and not self._is_command_answer(one)]
+
+    @property
+    def leftovers(self) -> list[Seen]:
+        """What a send left behind of which the bot doesn't know; failures are counted apart."""
+        return [one for one in self._others if not one.failed]
+
+    @cached_property
+    def explained(self) -> Mapping[int, Seen]:
+        """By question that has no whole answer, the one message that says what went wrong with it."""
+        found: dict[int, Seen] = {}
+        for failure in sorted((one for one in self._others if one.failed), key=lambda each: each.number is None):
+            mine = (one for one in self.asked if one.conversation == failure.conversation)
+            open_ones = [one.number for one in mine if not self.answers[one.number] and one.number not in found]
+            # One that tells no words may be of any question of its conversation.
+            if number := [each for each in open_ones if failure.number in {None, each}][:1]:
+                found[number[0]] = failure
+        return found
+
+    @property
+    def failures(self) -> list[Seen]:
+        """Messages that say that something went wrong, of no question that they could be about: it has its answer."""
+        told = {id(one) for one in self.explained.values()}
+        return [one for one in self._others if one.failed and id(one) not in told]
 
     @property
     def of_faults(self) -> list[Seen]:
-        """Leftovers of a send that was done though it seemed to fail."""
+        """Leftovers of a send that was done though it seemed to fail: each such send explains its own message."""
         return [one for one in self.leftovers if (one.place, one.id) in self.ambiguous]
 
     @property
     def of_kills(self) -> list[Seen]:
-        """Leftovers of a send that a kill followed before the bot could note it."""
-        others = (one for one in self.leftovers if (one.place, one.id) not in self.ambiguous)
-        return [one for one in others if any(0 <= kill - one.sent_at <= KILL_SECONDS for kill in self.kills)]
+        """Leftovers of a send that a kill followed before the bot could note it.
+
+        In a conversation one call is in flight at a time: there each kill explains one message, the last one before it.
+        """
+        others = [one for one in self.leftovers if (one.place, one.id) not in self.ambiguous]
+        return list(self._cut_short(sorted(others, key=lambda each: each.sent_at)).values())
+
+    @property
+    def in_flight(self) -> int:
+        """In how many conversations something was sent right before a kill, over all kills: the most of `of_kills`."""
+        return len(self._cut_short(self.seen))
+
+    def _cut_short(self, messages: Iterable[Seen]) -> Mapping[tuple[float, str], Seen]:
+        """By kill and conversation, the last of the messages right before it; each message belongs to one kill."""
+        found: dict[tuple[float, str], Seen] = {}
+        for one in messages:
+            kill = min((kill for kill in self.kills if 0 <= kill - one.sent_at <= KILL_SECONDS), default=None)
+            if kill is not None:
+                found[kill, one.conversation] = one
+        return found
 
     @property
     def frozen(self) -> list[Seen]:

@@ -140,8 +140,8 @@ class Harness:
 
     def _done(self, ledger: Ledger) -> bool:
         waiting = self._town.server.updates.unconfirmed
-        failed = sum(one.failed for one in ledger.seen)
-        return not (len(ledger.lost) > failed or ledger.frozen or ledger.unanswered_commands or waiting)
+        pending = set(ledger.lost) - set(ledger.explained)
+        return not (pending or ledger.frozen or ledger.unanswered_commands or waiting)
 
 
 async def run(setting: Setting) -> Sequence[Figure]:

@@ -14,7 +14,7 @@ from tests.whole.transcript import TEXTS, as_shown
 
 SPEAKS = TEXTS.of("en")
 STOP = SPEAKS.say("button.stop")
-RETRY = SPEAKS.say("button.retry")
+RETRY = SPEAKS.say("button.retry")  # "… with" another model begins so, too
 MODELS = ("main", "other")
 TOPICS = {2: "Two", 3: "Three", 4: "Four"}
 
@@ -86,7 +86,8 @@ class Town:
             for each in chat.messages:
                 conversation = f"{chat.id}/{each.thread or ''}"
                 times = each.sent_at, each.versions[-1].at
-                yield Seen(chat.id, conversation, each.id, each.text, STOP in each.labels, RETRY in each.labels, *times)
+                failed = any(label.startswith(RETRY) for label in each.labels)
+                yield Seen(chat.id, conversation, each.id, each.text, STOP in each.labels, failed, *times)
 
     def ledger(self, kills: Sequence[float] = ()) -> Ledger:
         """The account as it stands."""

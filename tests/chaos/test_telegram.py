@@ -1,9 +1,11 @@
 """The Telegram trial at CI's size; and that its ledger can tell what is lost, double, frozen or out of order."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from tests.chaos.ledger import Asked, Ledger, Seen, story
+from tests.chaos.telegram_figures import Stored, seen_figures
 
 SEED = 20261121
 ASKED = [Asked(0, "anna", 30), Asked(1, "anna", 90), Asked(2, "bob", 30)]
@@ -62,8 +64,53 @@ def test_what_a_send_left_behind_is_explained_by_that_very_fault_or_by_a_kill_ri
     assert account(seen)[3] == [7]
     assert account(seen, ambiguous=frozenset({(BOB, 7)}))[3] == []
     assert account(seen, ambiguous=frozenset({(ANNA, 7)}))[3] == [7]
-    assert account(seen, kills=[100.2])[3] == []
-    assert account(seen, kills=[99.9, 102.0])[3] == [7]
+    assert account(seen, kills=[100.1])[3] == []
+    assert account(seen, kills=[99.9, 100.3])[3] == [7]
+
+
+def test_a_kill_explains_one_message_in_a_conversation_and_an_ambiguous_send_only_its_own() -> None:
+    orphans = [Seen(BOB, "bob", 100 + number, "q2w1 …", sent_at=10 + number / 100) for number in range(10)]
+    ledger = Ledger(ASKED, [*SEEN, *orphans], kills=[10.15])
+    assert ([one.id for one in ledger.of_kills], len(ledger.frozen), ledger.in_flight) == ([109], 9, 1)
+    beside = Seen(ANNA, "anna", 100, "q0w1 …", sent_at=10.1)
+    ledger = Ledger(ASKED, [*SEEN, *orphans, beside], kills=[10.15, 10.16])
+    assert ([one.id for one in ledger.of_kills], len(ledger.frozen), ledger.in_flight) == ([109, 100], 9, 2)
+    ledger = Ledger(ASKED, [*SEEN, *orphans], ambiguous=frozenset({(BOB, 100), (BOB, 101)}))
+    assert (len(ledger.of_faults), len(ledger.frozen)) == (2, 8)
+
+
+def test_a_failure_beside_a_whole_answer_is_counted_also_where_it_has_half_of_it() -> None:
+    sentence = Seen(BOB, "bob", 8, "⚠️ It failed.", failed=True)
+    half = Seen(BOB, "bob", 9, "q2w1 q2w2\n\n⚠️ It failed.", failed=True)
+    assert Ledger(ASKED, [*SEEN, sentence, half]).failures == [sentence, half]
+
+
+def test_a_failure_is_right_once_for_a_question_without_an_answer_in_its_own_conversation() -> None:
+    sentence = Seen(BOB, "bob", 8, "⚠️ It failed.", failed=True)
+    half = Seen(BOB, "bob", 9, "q2w1 q2w2\n\n⚠️ It failed.", failed=True)
+    ledger = Ledger(ASKED, [*SEEN[:3], sentence])
+    assert (ledger.failures, ledger.explained, ledger.lost) == ([], {2: sentence}, [2])
+    ledger = Ledger(ASKED, [*SEEN[:3], sentence, half])
+    assert (ledger.failures, ledger.explained) == ([sentence], {2: half})
+    assert Ledger(ASKED, [*SEEN[1:], sentence]).failures == [sentence]
+
+
+def test_a_whole_answer_with_the_button_of_a_failure_is_marred() -> None:
+    assert Ledger(ASKED, [*SEEN[:3], replace(SEEN[3], failed=True)]).marred == [2]
+
+
+def test_what_was_counted_misses_its_target() -> None:
+    sentence = Seen(BOB, "bob", 8, "⚠️ It failed.", failed=True)
+    orphans = [Seen(BOB, "bob", 100 + number, "q2w1 …", sent_at=10.0) for number in range(2)]
+    stored = Stored([], Counter(), 0, [], frozenset())
+    assert all(one.met for one in seen_figures(Ledger(ASKED, SEEN), stored))
+    found = seen_figures(Ledger(ASKED, [*SEEN, sentence, *orphans], kills=[10.1]), stored)
+    missed = {one.name: one.value for one in found if not one.met}
+    assert missed == {
+        "frozen partials": "1",
+        "failures told beside a whole answer, or twice": "1",
+        "orphans, of such sends and of kills": "2",
+    }
 
 
 def test_commands_are_counted_by_their_answers_in_their_conversation() -> None:
