@@ -6,7 +6,7 @@ the sentence, and as one answer in the history. Any other model is asked for the
 
 from chat.incoming import Pressed, Said
 from handlers.again import beside, closes
-from handlers.reply import CUT
+from handlers.reply import CUT, WHOLE
 from handlers.services import Outcome, Services
 from storage.base import Turn
 
@@ -27,7 +27,8 @@ async def press(turn: Turn, pressed: Pressed, services: Services) -> Outcome:
 
 def _goes_on(asked: Turn) -> bool:
     """Whether it was pressed before: the answer is being written, or is whole by now."""
-    return asked.state in {"new", "running"} or (asked.state == "answered" and asked.reason != CUT and not asked.failed)
+    ends = asked.state == "answered" and asked.reason != CUT and not asked.failed
+    return asked.state in {"new", "running"} or asked.reason == WHOLE or ends
 
 
 def _can_go_on(asked: Turn) -> bool:

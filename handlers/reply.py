@@ -28,6 +28,8 @@ from texts import Language
 log = logging.getLogger(__name__)
 
 CUT = "length"  # the reason of a turn whose answer was cut by the model's limit
+WHOLE = "whole"  # the reason of one whose answer was gone on with, to its end
+REFUSED = "refused"  # the reason of one that was to be asked again, and couldn't be
 BEGINNING = 2000  # characters of an answer that are looked at before all of it is
 
 
@@ -37,17 +39,29 @@ async def answer(turn: Turn, said: Said, services: Services) -> Outcome:
     with registered(turn, live, services):  # from the first moment on: /stop may come right behind the question
         async with quotas.reserved(services, said, "messages") as refusal:
             if refusal:
-                return await _refused(turn, refusal, services)
+                return await _refused(turn, said, refusal, services)
             return await _ask(turn, said, live, services)
 
 
-async def _refused(turn: Turn, sentence: str, services: Services) -> Outcome:
-    """It isn't asked. Of an answer that was to go on, what there is stays, and can be gone on with another day."""
-    text, question = turn.reply.text, await _cut_short(turn, services)
-    if question is None:
+async def _refused(turn: Turn, said: Said, sentence: str, services: Services) -> Outcome:
+    """It isn't asked. What there is of its answer stays, and can be gone on with, or asked for again, another day."""
+    text, language = turn.reply.text, services.language(said)
+    if not text:
         return Outcome(Final("", sentence), turn.reply)
-    final = Final(text, sentence, (continue_button(turn, services.language(turn.incoming)),))
-    return Outcome(final, turn.reply, (question.kept, Message("assistant", text)), reason=CUT)
+    exchange = (await _kept(turn, said, services), Message("assistant", text))
+    if _goes_on(turn):
+        return Outcome(Final(text, sentence, (continue_button(turn, language),)), turn.reply, exchange, reason=CUT)
+    final = Final(text, sentence, (retry_button(turn, language, turn.model),))
+    return Outcome(final, turn.reply, exchange, failed=True, reason=REFUSED)
+
+
+async def _kept(turn: Turn, said: Said, services: Services) -> Message:
+    """The question as the history keeps it: as it is there, as it would be asked, or else its bare words."""
+    model = services.models.get(turn.model) or await services.model_of(said.address.room)
+    try:
+        return (await _cut_short(turn, services) or await understand(said, model, services)).kept
+    except CantAskError:
+        return Message("user", said.text)
 
 
 async def _ask(turn: Turn, said: Said, live: LiveReply, services: Services) -> Outcome:
@@ -55,7 +69,7 @@ async def _ask(turn: Turn, said: Said, live: LiveReply, services: Services) -> O
     try:
         question = await _cut_short(turn, services) or await understand(said, model, services)
     except CantAskError as reason:
-        return Outcome(Final("", reason.sentence), turn.reply)
+        return await _refused(turn, said, reason.sentence, services)
     request = await _request(turn, question, model, services, live.lull)
     live.meanwhile.thinking = thinking(model, services, services.language(said))
     status = partial(_tell, turn, live, services.language(said))
@@ -192,10 +206,22 @@ def _outcome(turn: Turn, question: Question, shown: Shown, services: Services) -
         replace(_final(turn, shown, services), thoughts=shown.thoughts),
         shown.state,
         exchange,
-        reason=CUT if shown.end == "length" else "",
+        reason=_reason(turn, shown),
         spent=spent,
         settled=shown.settled,
     )
+
+
+def _reason(turn: Turn, shown: Shown) -> str:
+    """What the turn's Continue button, or one that is still seen somewhere, finds out of an answer that didn't fail."""
+    if shown.end == "length" or _is_as_before(turn, shown):
+        return CUT
+    return WHOLE if turn.reply.continues else ""
+
+
+def _is_as_before(turn: Turn, shown: Shown) -> bool:
+    """Whether it was stopped before there was any more of an answer that was to go on."""
+    return shown.end == "stopped" and _goes_on(turn) and not shown.fresh
 
 
 def _final(turn: Turn, shown: Shown, services: Services) -> Final:
@@ -208,7 +234,8 @@ def _final(turn: Turn, shown: Shown, services: Services) -> Final:
             button = continue_button(turn, language)
             return Final(text, language.say("reply.length"), (button,), anew=_anew(turn, shown, services))
         case reason:
-            return Final(text, language.say(f"reply.{reason}"))
+            buttons = (continue_button(turn, language),) if _is_as_before(turn, shown) else ()
+            return Final(text, language.say(f"reply.{reason}"), buttons)
 
 
 def _anew(turn: Turn, shown: Shown, services: Services) -> Anew | None:
@@ -232,7 +259,9 @@ def explain(turn: Turn, error: BotError, language: Language, text: str = "") -> 
     log.warning("turn %d failed: %s: %s", turn.id, type(error).__name__, error.details)
     values = {"turn": str(turn.id), "provider": "?", "model": "?"} | error.arguments
     following = error.next_model if isinstance(error, ProviderError) else ""
-    return Final(text, language.say(error.key, **values), (retry_button(turn, language, following),))
+    going_on = f"{error.key}_going_on"  # where Retry doesn't do what the usual sentence says
+    key = going_on if turn.reply.continues and going_on in language.sentences else error.key
+    return Final(text, language.say(key, **values), (retry_button(turn, language, following),))
 
 
 def failure(turn: Turn, error: BotError, language: Language, reply: ReplyState) -> Outcome:

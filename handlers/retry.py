@@ -5,6 +5,7 @@ from functools import partial
 from chat.commands import Command
 from chat.incoming import Invoked, Pressed, Said
 from chat.replies import Final
+from handlers import quotas
 from handlers.again import beside, by_way_of, closes
 from handlers.model import model_id
 from handlers.services import Outcome, Services
@@ -19,6 +20,10 @@ async def handle(turn: Turn, services: Services) -> Outcome:
     asked = await services.store.latest(turn.incoming.address.conversation, before=turn.id)
     if asked is None or not services.may_command(turn.incoming, asked.incoming):
         return Outcome(Final("", services.language(turn.incoming).say("retry.nothing")), turn.reply)
+    if isinstance(asked.incoming, Said):
+        async with quotas.reserved(services, asked.incoming, "messages") as refusal:
+            if refusal:  # told here: begun afresh, what there is of an answer would be forgotten
+                return Outcome(Final("", refusal), turn.reply)
     address = beside(asked, turn.incoming.address, services)
     return Outcome(again=await services.store.reopen(asked.id, fresh=True, address=address))
 

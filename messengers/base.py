@@ -5,6 +5,7 @@ MessengerError               a call to a messenger failed
 ├─ MessageGone               the message to change was deleted: stop quietly
 ├─ PlaceGone                 blocked, removed, chat or topic gone: nothing can be said here
 ├─ PlaceMoved                it has another id now: what was sent before is out of reach, the next send goes there
+├─ Unchangeable              this message can't be changed any more, but removed: new ones take its place
 ├─ Refused                   this page won't be taken; the same as plain text may be
 ├─ Fatal                     the whole messenger can't run (a wrong token, a port in use): end with this sentence
 └─ Unsure                    network or server failure: it may have been applied or not; try again
@@ -41,7 +42,13 @@ class PlaceGone(MessengerError):
 
 
 class PlaceMoved(MessengerError):
-    """The place has another id now. Messages sent before can't be changed any more; new ones go to the new id."""
+    """The place has another id now. Messages sent before are out of reach: neither changed nor removed any more; new
+    ones go to the new id.
+    """
+
+
+class Unchangeable(MessengerError):
+    """This one message can't be changed any more. It can be removed, and so can those below it: new ones follow."""
 
 
 class Refused(MessengerError):

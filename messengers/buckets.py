@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 
-from messengers.learning import History, Lesson, Limits
+from messengers.learning import LONGEST_PENALTY_SECONDS, History, Lesson, Limits
 from messengers.windows import Sliding, Strict, Told, Window
 
 SLOWEST_PER_SECOND = 0.02  # whatever a messenger tells
@@ -100,7 +100,7 @@ class Bucket:
             await granted
         except asyncio.CancelledError:
             if granted.done() and not granted.cancelled():
-                self.give_back()
+                self.give_back(priority)
             else:
                 self._grant()
             raise
@@ -115,10 +115,11 @@ class Bucket:
             self._refill()
             self._held -= 1
 
-    def give_back(self) -> None:
+    def give_back(self, priority: Priority) -> None:
         """Return a permit that wasn't used."""
         self._tokens = min(self._burst, self._tokens + 1)
-        self._history.uncall()
+        if priority < Priority.TYPING:
+            self._history.uncall()
         for window in self._windows.values():
             window.uncount()
         self._grant()
@@ -141,8 +142,9 @@ class Bucket:
             self._grant()
 
     def slow_down(self, seconds: float) -> None:
-        """Grant nothing for that long, and after that less than before; refusals of one flood teach once."""
+        """Grant nothing for that long, a day at most, and after that less; refusals of one flood teach once."""
         self._refill()
+        seconds = max(0.0, min(LONGEST_PENALTY_SECONDS, seconds))
         now, until = self._updated, self._updated + seconds + min(MARGIN_SECONDS, seconds / 4)
         self._blocked_until = max(self._blocked_until, until)
         self._tokens = 1.0  # for a single try: whatever was there before isn't the messenger's count
@@ -155,14 +157,18 @@ class Bucket:
         self._adapt()
         self._grant()
 
-    def learn(self, name: str, limit: float, left: float, seconds: float) -> None:
+    def learn(self, name: str, limit: float, left: float, seconds: float, under_way: int = 0) -> None:
         """What the messenger tells: `limit` calls at a time count as `name`, `left` of them for the next `seconds`.
 
-        Permits are for calls of any name, so each counts in all of them; what is told next sets that right.
+        So many calls `under_way` aren't counted in that yet. Permits are for calls of any name, so each counts in all
+        of them; what is told next sets that right.
         """
         self._refill()
-        known = self._windows.get(name)
-        whole = max(seconds, known.seconds if isinstance(known, Told) else 0.0)
+        known, whole = self._windows.get(name), seconds
+        # Only the first call of a time tells how long all of it is. Where one is all there is, refusals look like that.
+        if isinstance(known, Told) and left < max(1.0, limit - 1):
+            whole = max(seconds, known.seconds)
+        left -= under_way + self._held
         self._windows[name] = Told(limit, left, self._updated + seconds, whole, self._rate.reserve)
         if whole:
             slowest = max(window.gap for window in self._windows.values())
@@ -200,6 +206,7 @@ class Bucket:
             limits = self.lesson.applied(limits, self._updated)
             self._adapts_at = self._updated + ADAPTS_SECONDS
         self._burst, self._per_second = limits.burst, limits.per_second
+        self._tokens = min(self._tokens, self._burst)
         self._reserve = min(self._rate.reserve, max(0.0, self._burst - 1))  # else an interim call could never be made
 
     def _refill(self) -> None:

@@ -135,14 +135,14 @@ class PlaceBudget:
                 with self.bucket.held():
                     await self._overall.take(priority)
             except asyncio.CancelledError:
-                self.bucket.give_back()
+                self.bucket.give_back(priority)
                 raise
             if not self.bucket.blocked:
                 self._tally.calls[priority] += 1
                 return
             # Refused while this one waited for the token's permit: now it would only earn another penalty.
-            self.bucket.give_back()
-            self._overall.give_back()
+            self.bucket.give_back(priority)
+            self._overall.give_back(priority)
 
     def answered(self, *, new: bool = True) -> None:
         """See `Budget.answered`."""
@@ -191,6 +191,7 @@ class Budgets:
         self._latest: OrderedDict[str, PlaceBudget] = OrderedDict()
         self._written_before: frozenset[str] = frozenset()
         self._lessons: dict[str, Lesson] = {}  # also of places that nobody uses
+        self._changed: set[str] = set()  # places whose lesson is another one since somebody asked
 
     def written_before(self, places: Collection[str]) -> None:
         """Places that an earlier run wrote to just now: they start with one permit instead of the full burst."""
@@ -200,12 +201,23 @@ class Budgets:
 
     @property
     def lessons(self) -> Mapping[str, Lesson]:
-        """What refusals taught, by place, also while nobody uses it; of those without a token, which are there again
-        after a restart. What counts no more is forgotten.
+        """What refusals taught and still counts, by place, also while nobody uses it; of those without a token, which
+        are there again after a restart.
         """
         now = asyncio.get_running_loop().time()
-        self._lessons = {place: lesson for place, lesson in self._lessons.items() if not lesson.is_over(now)}
-        return dict(self._lessons)
+        return {place: lesson for place, lesson in self._lessons.items() if not lesson.is_over(now)}
+
+    def changes(self) -> Mapping[str, Lesson | None]:
+        """What refusals taught since this was last asked, by place; None where a lesson was forgotten."""
+        changed, self._changed = self._changed, set()
+        return {place: self._lessons.get(place) for place in changed}
+
+    def forget_over(self) -> None:
+        """Forget what counts no more. It looks at each lesson: not to be called every moment."""
+        over = self._lessons.keys() - self.lessons.keys()
+        for place in over:
+            del self._lessons[place]
+        self._changed |= over
 
     def remember(self, lessons: Mapping[str, Lesson]) -> None:
         """What an earlier run learned. To be told before anything is sent."""
@@ -232,7 +244,7 @@ class Budgets:
                 self.tally,
                 edits_count=self._edits_count,
                 lesson=self._lessons.get(place),
-                learned=partial(self._keep, place) if place == address.budget else None,
+                learned=partial(self._keep, place) if place == address.budget or not address.token else None,
             )
             if place in self._written_before:
                 budget.bucket.start_with(1)
@@ -244,3 +256,4 @@ class Budgets:
 
     def _keep(self, place: str, lesson: Lesson) -> None:
         self._lessons[place] = lesson
+        self._changed.add(place)

@@ -15,6 +15,7 @@ from typing import Protocol
 
 DAY_SECONDS = 24 * 3600.0
 MOST_DAYS = 16  # that a lesson holds
+LONGEST_PENALTY_SECONDS = DAY_SECONDS  # Telegram's longest known ones are some hours; after that a call is tried
 REMEMBERED = 60  # calls
 REFUSALS_REMEMBERED = 8
 
@@ -46,6 +47,11 @@ class Limits:
         """Calls for a typical answer, about."""
         return (self.burst - 1 + self.per_second * TYPICAL_SECONDS) * (1 if self.burst >= 2 else ONE_AT_ONCE)
 
+    @property
+    def slowest(self) -> float:
+        """Calls a second that are always left where these are the known limits."""
+        return SLOWEST * min(self.per_second, TOP_PER_SECOND)
+
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
@@ -59,7 +65,7 @@ class Lesson:
     @property
     def _seconds(self) -> float:
         """How long it holds: twice as long with each refusal, as each time that a limit is tried costs one."""
-        return DAY_SECONDS * min(MOST_DAYS, 2 ** (self.refusals - 1)) if self.refusals else 0.0
+        return DAY_SECONDS * min(MOST_DAYS, 2 ** min(self.refusals - 1, MOST_DAYS)) if self.refusals else 0.0
 
     def holds(self, now: float) -> bool:
         """Whether nothing of it is taken back yet."""
@@ -74,9 +80,10 @@ class Lesson:
         if self.is_over(now) or not self.refusals:
             return known
         back = max(0.0, (now - self.learned_at) / self._seconds - 1)
+        learned = self.limits.per_second
         return Limits(
             min(known.burst, self.limits.burst * (known.burst / self.limits.burst) ** back),
-            min(known.per_second, self.limits.per_second * (known.per_second / self.limits.per_second) ** back),
+            min(known.per_second, max(known.slowest, learned * (known.per_second / learned) ** back)),
         )
 
 
@@ -86,6 +93,7 @@ class History:
     def __init__(self) -> None:
         self._calls: deque[float] = deque(maxlen=REMEMBERED)
         self._refused: deque[float] = deque(maxlen=REFUSALS_REMEMBERED)
+        self._in_vain = 0  # tries after a penalty that were refused, since a call was taken
 
     def call(self, at: float) -> None:
         """One is made."""
@@ -97,21 +105,32 @@ class History:
             self._calls.pop()
 
     def refuse(self) -> bool:
-        """The last one was refused. False: it is known to be, this is a call that was under way meanwhile."""
-        if not self._calls or (self._refused and self._calls[-1] <= self._refused[-1]):
+        """The last one was refused. False: that tells nothing new.
+
+        It was under way when another one was refused; or it is one more try after a penalty, none of which was taken:
+        the first of them shows that more is counted than the penalty told, the others that nothing passes at all.
+        """
+        if not self._called_since():
             return False
-        self._refused.append(self._calls.pop())
-        return True
+        refused = self._calls.pop()
+        self._in_vain = 0 if not self._refused or self._called_since() else self._in_vain + 1
+        self._refused.append(refused)
+        return self._in_vain <= 1
+
+    def _called_since(self) -> bool:
+        """Whether there is a call since the last refusal that told something."""
+        return bool(self._calls) and (not self._refused or self._calls[-1] > self._refused[-1])
 
     def learn(self, known: Limits, used: Limits, now: float, before: Lesson | None) -> tuple[Limits, int]:
-        """What to keep to after a refusal, and the how manyth it is."""
+        """What to keep to after a refusal, and the how manyth it is: a try in vain is none of its own."""
         count = 1 + (before.refusals if before else 0)
         if before and before.refusals and not before.holds(now):
             return before.limits, count  # it was good for days
+        lasting = count - 1 if self._in_vain and before else count
         begun = self._calls[0] if self._calls else self._refused[-1]
         refused = [(at, True) for at in self._refused if at >= begun]  # those that nothing is known around tell nothing
         events = sorted([(at, False) for at in self._calls] + refused)
-        return best(known, used, events, count), count
+        return best(known, used, events, count), lasting
 
 
 Event = tuple[float, bool]  # a call's time, and whether it was refused
@@ -183,7 +202,7 @@ def best(known: Limits, used: Limits, events: Sequence[Event], refusals: int) ->
     """The figures that promise the most for their risk, and less than those that were used until now."""
     believed = _weighed(known, events)
     caution, lower = (each[min(refusals, len(each)) - 1] for each in (CAUTION, LOWER))
-    slower = max(SLOWEST * known.per_second, used.per_second / 2)
+    slower = max(known.slowest, used.per_second / 2)
     found, most = Limits(max(1.0, used.burst / 2), slower), 0.0
     for limits in _candidates(known):
         if limits.worth <= most:

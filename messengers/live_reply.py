@@ -128,7 +128,7 @@ class LiveReply:
         try:
             end, failure = await self._outcome(self._reader)
         except BaseException:
-            await self._settle()
+            await self._settle(LONGEST_CALL_SECONDS)
             await uninterrupted(self._remember())
             raise
         self._close()
@@ -188,9 +188,9 @@ class LiveReply:
             await self._may_begin()
         while not self._closing:
             await self._news()
-            budget = self._screen.budget
-            async with Permitted(budget, self._priority, new=not self._screen.parts):
-                pause = await self._call(budget)
+            budget, sends = self._screen.budget, self._screen.sends()
+            async with Permitted(budget, self._priority, new=sends):
+                pause = await self._call(budget, sends=sends)
             if not self._closing:
                 self._wanted_at = asyncio.get_running_loop().time() + pause
                 await asyncio.sleep(pause)
@@ -209,25 +209,30 @@ class LiveReply:
         later = self._showing or (self._screen.begun and not self._answer.has_begun)
         return Priority.INTERIM if later else Priority.FIRST
 
-    async def _call(self, budget: Budget) -> float:
-        """Make one call with the newest text, for a permit of `budget`; how long to pause after it."""
+    async def _call(self, budget: Budget, *, sends: bool) -> float:
+        """Make one call with the newest text, for a permit of `budget`, which also `sends`; the pause after it."""
         self._changed.clear()  # set again by whatever arrives from here on
         self._calling = True
         known = self._screen.parts
         shows_text = self._answer.has_begun
         wanted = self._layout.pages(self._source, self._buttons, final=False)
         try:
-            if self._screen.expect(wanted) is not budget:  # what was to be a draft is full, or the other way round
-                self._changed.set()
+            if self._screen.expect(wanted) is not budget or (self._screen.sends() and not sends):
+                self._changed.set()  # the permit isn't for that: what was to be a draft is full, say
                 return 0
             await self._screen.step(wanted)
         except SlowDown as refusal:
             budget.slow_down(refusal.retry_after)
             self._changed.set()
             return 0
-        except (MessageGone, PlaceGone):
-            self._gone = True
-            self.stop()
+        except MessageGone:
+            if self._screen.go_past(wanted):
+                self._changed.set()
+            else:
+                self._end_quietly()
+            return 0
+        except PlaceGone:
+            self._end_quietly()
             return 0
         except MessengerError as failure:
             log.warning("interim text not shown: %s", failure)
@@ -249,8 +254,11 @@ class LiveReply:
             # Drafts share their permits with it.
             await show_typing(self._chat, lambda: self._screen.budget, lambda: self._answer.has_begun)
         except PlaceGone:
-            self._gone = True
-            self.stop()
+            self._end_quietly()
+
+    def _end_quietly(self) -> None:
+        self._gone = True
+        self.stop()
 
     async def _save(self) -> None:
         """Store the text about once a second while it grows."""
@@ -276,9 +284,12 @@ class LiveReply:
             if not (task is writer and self._calling):
                 task.cancel()
 
-    async def _settle(self) -> tuple[str, ...]:
-        """Wait until no call is in flight any more; the messages that there are then."""
+    async def _settle(self, at_most: float | None = None) -> tuple[str, ...]:
+        """Wait until no call is in flight any more, or for so many seconds; the messages that there are then."""
         self._close()
+        _, late = await uninterrupted(asyncio.wait(self._helpers, timeout=at_most))
+        for task in late:
+            task.cancel()
         await uninterrupted(asyncio.wait(self._helpers))
         for task in self._helpers:
             if not task.cancelled() and (fault := task.exception()):

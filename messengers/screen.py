@@ -5,6 +5,7 @@ Where a chat has drafts, the part that still grows is one until it is full, or f
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,9 +13,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from chat.buttons import Button
-from messengers.base import Chat, Drafts, Page, PlaceMoved, Refused
+from messengers.base import Chat, Drafts, Page, PlaceMoved, Refused, Unchangeable
 from messengers.budget import Budget
 from messengers.splitting import Part, settled, split
+
+log = logging.getLogger(__name__)
 
 _LAST_WORD = re.compile(r"(?:^|\s+)\S+\s*$")
 
@@ -60,6 +63,7 @@ class Screen:
         self._key = key
         self._reply = reply
         self._messages = [_Message(part) for part in parts]
+        self._leaving = 0  # so many of the last ones are to be removed, before others take their place
         self._draft: _Draft | None = None
         self._expected: Sequence[Wanted] = ()
 
@@ -84,6 +88,12 @@ class Screen:
         drafts = self._drafts_for(wanted)
         return drafts.budget if drafts else self._chat.budget
 
+    def sends(self, wanted: Sequence[Wanted] | None = None) -> bool:
+        """Whether the next step towards that, or what is expected, sends a message, and doesn't only change one."""
+        forms = self._expected if wanted is None else wanted
+        complete = len(self._messages) >= max(1, len(forms))
+        return not (complete or self._leaving or self._differ(forms))
+
     @property
     def lasts(self) -> float | None:
         """Seconds until the draft must be shown again; None where there is none."""
@@ -96,31 +106,41 @@ class Screen:
     def _drafts_for(self, wanted: Sequence[Wanted]) -> Drafts | None:
         """What shows the growing part, where everything above it is as it should be."""
         above = len(self._messages)
-        if max(1, len(wanted)) != above + 1 or self._differ(wanted):
+        if max(1, len(wanted)) != above + 1 or self._leaving or self._differ(wanted):
             return None
         return self._chat.drafts
 
     def _differ(self, wanted: Sequence[Wanted]) -> bool:
-        return any(message.shows != want for message, want in zip(self._messages, wanted, strict=False))
+        return self._next(wanted) is not None
+
+    def _next(self, wanted: Sequence[Wanted]) -> int | None:
+        """The place of the message that is to be changed next."""
+        pairs = enumerate(zip(self._messages, wanted, strict=False))
+        return next((index for index, (message, want) in pairs if message.shows != want), None)
 
     def differs(self, wanted: Sequence[Wanted], *, final: bool = False) -> bool:
         """Whether a call is needed to show that."""
         if not final and wanted and self._drafts_for(wanted):
             return self._draft is None or self._draft.shows != wanted[-1]
         surplus = len(self._messages) - len(wanted)
-        return surplus < 0 or (final and surplus > 0) or self._differ(wanted)
+        return surplus < 0 or (final and surplus > 0) or self._leaving > 0 or self._differ(wanted)
 
     async def step(self, wanted: Sequence[Wanted], *, final: bool = False) -> None:
         """Make the one call that comes next: edits from the top, then new messages; `final` removes surplus ones.
 
         Unless `final`, what is still to grow is a draft where the chat has them.
         Raises what `Chat` raises, except for a refused page, which is sent as plain text instead, and for a place
-        that moved: there all begins anew.
+        that moved: there all begins anew. From a message on that can't be changed, all are removed and come anew.
         """
         try:
-            await self._step(wanted, final=final)
+            await (self._remove_last() if self._leaving else self._step(wanted, final=final))
         except PlaceMoved:
             self._messages.clear()
+            self._leaving = 0
+        except Unchangeable as refusal:
+            log.info("messages are replaced: %s", refusal)
+            self._leaving = len(self._messages) - (self._next(wanted) or 0)
+            self._key += "+" if self._key else ""  # by their names the new ones would be taken for those
 
     async def _step(self, wanted: Sequence[Wanted], *, final: bool) -> None:
         for index, want in enumerate(wanted):
@@ -138,6 +158,15 @@ class Screen:
             await self._chat.delete(self._messages[-1].id)
             self._messages.pop()
         return None
+
+    async def _remove_last(self) -> None:
+        """Take away the last of those that leave; one that can't be is left behind."""
+        try:
+            await self._chat.delete(self._messages[-1].id)
+        except Refused as refusal:
+            log.warning("a message stays that is out of date: %s", refusal)
+        self._messages.pop()
+        self._leaving -= 1
 
     async def _show(self, want: Wanted, drafts: Drafts) -> None:
         """Show the growing part as a draft. Where drafts turn out to be none, `differs` tells that it isn't shown."""
@@ -160,11 +189,24 @@ class Screen:
 
     def skip(self, wanted: Sequence[Wanted]) -> bool:
         """Leave the message that `step` would edit next as it is: somebody deleted it. Whether there is one."""
-        for index, (message, want) in enumerate(zip(self._messages, wanted, strict=False)):
-            if message.shows != want:
-                self._messages[index] = replace(message, shows=want)
-                return True
-        return False
+        index = self._next(wanted)
+        if index is None:
+            return False
+        self._messages[index] = replace(self._messages[index], shows=wanted[index])
+        return True
+
+    def go_past(self, wanted: Sequence[Wanted]) -> bool:
+        """Somebody deleted the message that `step` would edit next: go on below it. False: it is the last one.
+
+        It counts as shown where what grows is further down; where that was to grow in it, the next one takes its place.
+        """
+        index = self._next(wanted)
+        if index is None or index == len(self._messages) - 1:
+            return False
+        if index < len(wanted) - 1:
+            return self.skip(wanted)
+        del self._messages[index]
+        return True
 
     async def _send(self, want: Wanted, index: int) -> _Message:
         nonce = f"{self._key}.{index}" if self._key else ""

@@ -14,7 +14,7 @@ from zlib import crc32
 
 from chat.incoming import Address
 from chat.replies import Final, ReplyState
-from messengers.base import Chat, MessageGone, MessengerError, PlaceGone, Refused, SlowDown
+from messengers.base import Chat, MessageGone, MessengerError, PlaceGone, Refused, SlowDown, Unchangeable
 from messengers.buckets import Priority
 from messengers.budget import Permitted
 from messengers.fences import open_fence
@@ -58,6 +58,8 @@ class Delivery:
         self._now = now
         self._wanted = Layout(chat).pages(source(letter.final), letter.final.buttons, final=True)
         self._stale = letter.reply.stale
+        # Whether what is stale is a whole answer, and not only messages too many.
+        self._came_anew = bool(self._stale) and letter.final.anew is not None
         self._may_replace = not self._stale and letter.final.anew is not None
         self._pause = FIRST_RETRY_SECONDS
 
@@ -106,15 +108,18 @@ class Delivery:
 
     async def _show(self) -> None:
         while self._screen.differs(self._wanted, final=True):
+            if self._is_to_be_replaced:
+                self._begin_anew()
+            sends = self._screen.sends(self._wanted)
             try:
-                await self._calling(self._step, new=not self._screen.parts)
+                await self._calling(partial(self._step, sends=sends), new=sends)
             except (PlaceGone, Refused) as refusal:
-                if not self._stale or self._screen.parts:
+                if not self._came_anew or (self._screen.parts and isinstance(refusal, PlaceGone)):
                     raise
                 log.warning(
                     "turn %d: no new message is taken, so the earlier ones change: %s", self._letter.turn, refusal
                 )
-                self._go_back()
+                await self._go_back()
 
     @property
     def _is_to_be_replaced(self) -> bool:
@@ -126,22 +131,31 @@ class Delivery:
 
     def _begin_anew(self) -> None:
         """It is noted along with the first new message: until there is one, a restart finds all as it was."""
-        self._may_replace = False
+        self._may_replace, self._came_anew = False, True
         self._stale = (*self._screen.parts, *self._stale)
         self._screen = self._screen_with(())
 
-    def _go_back(self) -> None:
-        earlier, self._stale = self._stale, ()
+    async def _go_back(self) -> None:
+        """To the earlier messages. What is there of the new ones goes first: a restart until then begins with those."""
+        new = list(self._screen.parts)
+        while new:
+            await self._calling(partial(self._take_back, new), new=False)
+        earlier, self._stale, self._came_anew = self._stale, (), False
         self._screen = self._screen_with(earlier)
+        await self._note()
+
+    async def _take_back(self, messages: list[str]) -> None:
+        await self._delete(messages[-1])
+        messages.pop()
 
     async def _note(self) -> None:
         state = ReplyState(self._screen.parts, self._letter.final.text, self._stale)
         await uninterrupted(insist(partial(self._checkpoint, state)))
 
-    async def _step(self) -> None:
-        """Make one call, and note its messages."""
-        if self._is_to_be_replaced:
-            self._begin_anew()
+    async def _step(self, *, sends: bool) -> None:
+        """Make one call, and note its messages; none where all is to come anew by now, and the permit `sends` not."""
+        if self._is_to_be_replaced and not sends:
+            return
         known = self._screen.parts
         try:
             await uninterrupted(self._screen.step(self._wanted, final=True))
@@ -164,23 +178,26 @@ class Delivery:
                 return
 
     async def _remove(self) -> None:
-        """Take one message away; where that can't be, it must not look as if it were still written."""
-        message = self._stale[-1]
+        """Take one message away, and note that."""
+        await self._delete(self._stale[-1])
+        self._stale = self._stale[:-1]
+        if self._stale:  # the last one stays noted until the turn is over: it tells that all of it came anew already
+            await self._note()
+
+    async def _delete(self, message: str) -> None:
+        """Take a message away; where that can't be, it must not look as if it were still written."""
         try:
             await uninterrupted(self._chat.delete(message))
         except Refused as refusal:
             log.info("turn %d: a message can't be deleted, so it is changed: %s", self._letter.turn, refusal)
             await self._point_on(message)
-        self._stale = self._stale[:-1]
-        if self._stale:  # the last one stays noted until the turn is over: it tells that all of it came anew already
-            await self._note()
 
     async def _point_on(self, message: str) -> None:
-        anew = self._letter.final.anew
+        anew = self._letter.final.anew if self._came_anew else None  # else the answer is above it
         page = self._chat.dialect.render(anew.pointer if anew else REPLACED, final=True)
         try:
             await uninterrupted(self._chat.edit(message, page))
-        except (MessageGone, Refused) as failure:
+        except (MessageGone, Refused, Unchangeable) as failure:
             log.warning("turn %d: a message stays that is out of date: %s", self._letter.turn, failure)
 
     async def _calling(self, call: Callable[[], Coroutine[object, object, None]], *, new: bool) -> None:

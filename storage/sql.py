@@ -22,10 +22,11 @@ _AND_BRANCHES = (
 )
 _MESSENGER = "json_extract(incoming, '$.address.messenger')"
 _PLACE = "json_extract(incoming, '$.address.place')"
-_NUMBER = "CAST(json_extract(incoming, '$.address.message') AS INTEGER)"
+_NUMBER = "nullif(CAST(json_extract(incoming, '$.address.message') AS INTEGER), 0)"
 # What came with a token (Discord's commands) is stored at once, while messages before it may still have to be fetched:
-# it says nothing of them. Where there was nothing else, the first one tells from when on the bot was there.
-_NEWEST = f"coalesce(max(CASE WHEN json_extract(incoming, '$.address.token') = '' THEN {_NUMBER} END), min({_NUMBER}))"
+# it says nothing of them. Where there was never anything else, the first one tells from when on the bot was there.
+_COMMANDED = "json_extract(incoming, '$.address.token') <> ''"
+_SEEN = f"CASE WHEN NOT {_COMMANDED} THEN {_NUMBER} END"
 _LONGEST_REASON = 300  # characters
 _LONGEST_HISTORY = 400  # entries; a model's context ends long before
 
@@ -231,12 +232,22 @@ def prune(connection: Connection, before: float, day: str, most: int) -> int:
 
 
 def _keep_seen(connection: Connection, which: str, values: dict[str, Any]) -> None:
-    """Note the newest message of each place among turns that are about to be deleted."""
+    """Turns are about to be deleted: note what they tell of the newest message of their places."""
     connection.execute(
-        f"INSERT INTO seen (messenger, place, message) SELECT {_MESSENGER}, {_PLACE}, {_NEWEST} FROM turns"
-        f" WHERE {which} GROUP BY 1, 2 HAVING {_NEWEST} > 0"
+        f"INSERT INTO seen (messenger, place, message) SELECT {_MESSENGER}, {_PLACE}, max({_SEEN}) FROM turns"
+        f" WHERE {which} GROUP BY 1, 2 HAVING max({_SEEN}) > 0"
         " ON CONFLICT (messenger, place) DO UPDATE SET message = max(message, excluded.message)",
         values,
+    )
+    by_token = connection.execute(
+        f"SELECT DISTINCT place FROM turns WHERE {which} AND {_COMMANDED}"
+        f" AND NOT EXISTS (SELECT 1 FROM seen WHERE messenger = {_MESSENGER} AND seen.place = {_PLACE})",
+        values,
+    )
+    connection.executemany(
+        f"INSERT INTO seen (messenger, place, message) SELECT {_MESSENGER}, {_PLACE}, min({_NUMBER}) FROM turns"
+        f" WHERE place = ? GROUP BY 1, 2 HAVING min({_NUMBER}) > 0",
+        by_token.fetchall(),
     )
 
 
@@ -295,9 +306,9 @@ def recent_places(connection: Connection, seconds: float) -> frozenset[str]:
 def last_seen(connection: Connection, messenger: str) -> dict[str, str]:
     """Place → the highest message number."""
     rows = connection.execute(
-        f"SELECT place, max(message) FROM (SELECT {_PLACE} AS place, {_NEWEST} AS message FROM turns"
-        f" WHERE {_MESSENGER} = :messenger GROUP BY 1"
-        " UNION ALL SELECT place, message FROM seen WHERE messenger = :messenger) GROUP BY 1",
+        "SELECT place, coalesce(max(message), min(other)) FROM ("
+        f"SELECT {_PLACE} AS place, {_SEEN} AS message, {_NUMBER} AS other FROM turns WHERE {_MESSENGER} = :messenger"
+        " UNION ALL SELECT place, message, NULL FROM seen WHERE messenger = :messenger) GROUP BY 1",
         {"messenger": messenger},
     )
     return {place: str(message) for place, message in rows if message}

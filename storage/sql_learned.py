@@ -19,7 +19,7 @@ def learned(connection: Connection) -> list[Learned]:
 
 def learn(connection: Connection, lessons: Sequence[Learned], over: Collection[str]) -> None:
     """Put these in the place of what was known, and forget what is over."""
-    connection.executemany("DELETE FROM learned WHERE place = ?", [(place,) for place in over])
+    connection.executemany("DELETE FROM learned WHERE place IS ?", [(place,) for place in over])
     connection.executemany(
         "INSERT OR REPLACE INTO learned (place, burst, per_second, refusals, learned_at, blocked_until)"
         " VALUES (?, ?, ?, ?, ?, ?)",

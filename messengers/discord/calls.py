@@ -16,7 +16,7 @@ import discord
 from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 from discord.http import Route
 
-from messengers.base import Fatal, MessageGone, MessengerError, PlaceGone, PlaceMoved, Refused, SlowDown, Unsure
+from messengers.base import Fatal, MessageGone, MessengerError, PlaceGone, Refused, SlowDown, Unchangeable, Unsure
 
 Json = dict[str, Any]
 
@@ -38,10 +38,6 @@ TOO_OLD = 30046
 
 class TokenOverError(MessengerError):
     """The interaction's token isn't good any more: only the channel can be written to."""
-
-
-class TooOldError(PlaceMoved):
-    """A message older than an hour was edited too often; a new one takes its place."""
 
 
 class NoReplyError(Refused):
@@ -163,7 +159,7 @@ def translate(status: int, body: object, headers: Mapping[str, str], *, has_file
     code = told.get("code", 0)
     reason = f"{status}/{code}: {told.get('message') or 'no reason given'} {told.get('errors') or ''}"[:LONGEST_REASON]
     if code == TOO_OLD:
-        return TooOldError(reason)
+        return Unchangeable(reason)
     if status == 429:
         return SlowDown(_seconds(told, headers))
     if status >= 500 or not told:

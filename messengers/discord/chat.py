@@ -9,7 +9,7 @@ from chat.incoming import Address, Attachment
 from chat.messages import Image, Message
 from messengers.base import MessageGone, MessengerError, Page, PlaceGone
 from messengers.budget import Budget
-from messengers.discord.calls import File, Json, NoReplyError, Rest, TokenOverError, TooOldError, is_over
+from messengers.discord.calls import File, Json, NoReplyError, Rest, TokenOverError, is_over
 from messengers.discord.chains import Chains
 from messengers.discord.files import fetch, picture, rest_of
 from messengers.discord.rates import TOKEN_MARGIN_SECONDS
@@ -92,14 +92,10 @@ class DiscordChat:
         """See `Chat.edit`."""
         payload, place = _payload(page.text, buttons), self._address.place
         name = ORIGINAL if message == self._address.message else message
-        try:
-            await self._changed(
-                lambda: self._rest.edit_answer(self._token, name, payload),
-                lambda: self._rest.edit(place, message, payload),
-            )
-        except TooOldError:
-            await self.delete(message)  # else it would stay as it is, with its buttons
-            raise
+        await self._changed(
+            lambda: self._rest.edit_answer(self._token, name, payload),
+            lambda: self._rest.edit(place, message, payload),
+        )
 
     async def delete(self, message: str) -> None:
         """See `Chat.delete`."""

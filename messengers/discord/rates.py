@@ -96,7 +96,7 @@ class _Learner:
             seconds = _number(headers, "X-RateLimit-Reset-After")
             if limit and remaining is not None and seconds is not None:
                 name = headers.get("X-RateLimit-Bucket") or params.method
-                budget.bucket.learn(name, limit, remaining - self._under_way[call.place], seconds)
+                budget.bucket.learn(name, limit, remaining, seconds, self._under_way[call.place])
 
     def _done(self, place: str) -> None:
         self._under_way[place] -= 1

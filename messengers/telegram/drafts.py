@@ -12,7 +12,7 @@ from aiogram.methods import SendMessageDraft
 
 from chat.buttons import Button
 from chat.incoming import Address
-from messengers.base import MessengerError, Page, Refused
+from messengers.base import MessengerError, Page, Refused, Unsure
 from messengers.buckets import AtMost, Priority, Rate
 from messengers.budget import Budget, PlaceBudget, Relayed
 from messengers.telegram.calls import Unknown, call
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 # Never more than 8 + 5 * 2 in 5 s. A few are left over for calls that the network pushes together.
 DRAFTS = Rate(burst=8, per_second=2, at_most=AtMost(36, 30, reserve=2))
 LASTS_SECONDS = 20.0  # of 30: showing it again may have to wait for a permit, or fail once
+MOST_FAILURES = 2  # on their way, one after the other: then people see more by edits
 TIMEOUT_SECONDS = 5  # a draft that is late is of no use: the next one has more text
 UPDATES = ("stopped_message_generation",)
 
@@ -75,12 +76,17 @@ class TelegramDrafts:
         self._thread = int(address.thread) if address.thread else None
         self._permits = permits
         self._server = server
+        self._failures = 0  # on their way, since one was shown
         self.budget: Budget = _Permits(permits)
 
     @property
     def usable(self) -> bool:
-        """Whether a draft can be shown now. After a 429 it can't for a while, and would fade: edits go on."""
-        return self._server.is_open_to(self) and not self._permits.bucket.blocked
+        """Whether a draft can be shown now. After a 429 it can't for a while, and would fade: edits go on.
+
+        Nor for the rest of this reply, where one after the other failed on its way: nobody would see anything of it.
+        """
+        fails = self._failures >= MOST_FAILURES
+        return not fails and self._server.is_open_to(self) and not self._permits.bucket.blocked
 
     async def show(self, page: Page, buttons: Sequence[Button] = ()) -> None:
         """See `Drafts.show`."""
@@ -96,7 +102,11 @@ class TelegramDrafts:
             if self._server.takes is None or not entities_of(page):  # else it may be about this text alone
                 self._server.refuses(refusal)
             raise
+        except Unsure:
+            self._failures += 1
+            raise
         else:
+            self._failures = 0
             self._server.takes = self._server.takes is not False
         finally:
             self._server.asking = None

@@ -155,6 +155,8 @@ def test_pressed_again_while_it_goes_on_or_when_it_is_whole_it_does_nothing() ->
         await desk.hand_in(pressed(Action("continue", 1), key="a"), pressed(Action("continue", 1), key="b"))
         await asyncio.sleep(1)
         await desk.hand_in(pressed(Action("continue", 1), key="c"))
+        await desk.settle()
+        await desk.hand_in(pressed(Action("continue", 1), key="d"))
 
     desk = play(Desk(CUT, [" time", 5.0, ".", Completed()], capabilities=GOES_ON), work)
     assert len(desk.provider.requests) == 2
@@ -218,3 +220,81 @@ def test_an_answer_of_an_earlier_version_is_asked_for_its_rest_as_a_question() -
 
     desk = play(Desk(CUT, ["time.", Completed()], capabilities=GOES_ON), work)
     assert desk.provider.questions[-1] == desk.say("continue")
+
+
+ONE_A_DAY = LimitsSettings(messages_per_day=1)
+
+
+def test_what_cant_be_gone_on_with_after_new_stays_with_its_button_and_can_be_later() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        await desk.hand_in(invoked("new"))
+        await desk.settle()
+        for _ in range(2):
+            await desk.hand_in(pressed(Action("continue", 1)))
+            await desk.settle()
+            shown = desk.chat().messages["m1"]
+            assert shown.text.startswith("Once upon a\n\n⏳ Your 1 messages")
+            assert shown.buttons == ("▶ Continue",)
+
+    desk = play(Desk(CUT, capabilities=GOES_ON, limits=ONE_A_DAY), work)
+    assert desk.store.turns[1].reason == "length"
+
+
+def test_where_the_question_cant_be_asked_any_more_the_answer_stays_with_its_button() -> None:
+    """Its conversation began anew since, and the config has a lower limit."""
+
+    async def work(desk: Desk) -> None:
+        desk.chat().messages["m1"] = FakeMessage("Once upon a")
+        turn = await desk.keep(said("Tell me a story"), "answered")
+        history = (Message("user", "Tell me a story"), Message("assistant", "Once upon a"))
+        await desk.store.answer(turn, ReplyState(("m1",)), None, history, failed=False, reason="length")
+        await desk.store.begin_anew(PRIVATE.conversation, turn)
+        await desk.hand_in(pressed(Action("continue", turn)))
+
+    desk = play(Desk(capabilities=GOES_ON, limits=LimitsSettings(input_characters=10)), work)
+    assert desk.sent()[0].startswith("Once upon a\n\n⚠️ This message has 15 characters")
+    assert desk.chat().messages["m1"].buttons == ("▶ Continue",)
+
+
+def test_where_going_on_fails_retry_is_not_said_to_bring_a_new_answer() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        await desk.hand_in(pressed(Action("continue", 1)))
+
+    desk = play(Desk(CUT, [" time", CutOff("reset")], capabilities=GOES_ON), work)
+    assert desk.sent() == [f"Once upon a time\n\n{desk.say('error.cut_off_going_on', provider='?')}"]
+
+
+def test_stopped_before_there_is_more_of_it_the_answer_can_still_be_gone_on_with() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        await desk.hand_in(pressed(Action("continue", 1)))
+        await asyncio.sleep(1)
+        await desk.hand_in(pressed(Action("stop", 1)))
+        await desk.settle()
+        assert desk.chat().messages["m1"].buttons == ("▶ Continue",)
+        await desk.hand_in(pressed(Action("continue", 1)))
+
+    desk = play(Desk(CUT, [5.0, " not this"], [" time.", Completed()], capabilities=GOES_ON), work)
+    assert desk.sent() == ["Once upon a time."]
+
+
+def test_it_goes_on_below_an_earlier_message_that_somebody_deleted() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        assert len(desk.chat().messages) == 3
+        del desk.chat().messages["m2"]
+        await desk.hand_in(pressed(Action("continue", 1)))
+
+    long = " ".join(f"word{number}" for number in range(1200))
+    more: list[Step] = [3.0, " the", 3.0, " end", Completed()]
+    desk = play(Desk([long, Completed("length")], more, capabilities=GOES_ON), work)
+    assert len(desk.sent()) == 2
+    assert desk.sent()[0].startswith("word0 ")
+    assert desk.sent()[1].endswith("word1199 the end")
+    assert desk.states()[0] == "done"

@@ -6,14 +6,18 @@ from dataclasses import replace
 import pytest
 
 from chat.buttons import Action
+from chat.errors import CutOff
+from chat.events import Completed
 from chat.incoming import Address, Incoming, Left, Pressed, Sender
 from chat.messages import Message
 from chat.replies import Final, ReplyState
 from handlers import attempt
 from handlers.model import model_id
 from handlers.services import Outcome
+from handlers.settings import LimitsSettings
 from storage.base import TurnState
-from tests.handlers.scene import ADMIN, ANNA, EVE, GROUP, PRIVATE, TOPIC, Scene, invoked, pressed, said
+from tests.handlers.scene import ADMIN, ANNA, EVE, GROUP, PRIVATE, TOPIC, Desk, Scene, invoked, play, pressed, said
+from tests.virtual_time import run_virtual
 
 
 async def retried(press: Pressed, asked: Incoming | None = None, state: TurnState = "dead") -> tuple[Outcome, Scene]:
@@ -138,3 +142,32 @@ async def test_the_retry_button_of_any_other_place_changes_no_address() -> None:
         outcome, _ = await retried(pressed(Action("retry", 1), press), asked)
         assert outcome.again
         assert outcome.again.incoming == asked
+
+
+def test_where_the_day_is_used_up_what_had_arrived_stays_and_can_be_tried_again_later() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        for _ in range(2):
+            await desk.hand_in(pressed(Action("retry", 1)))
+            await desk.settle()
+            shown = desk.chat().messages["m1"]
+            assert shown.text.startswith("Once upon a\n\n⏳ Your 1 messages")
+            assert (shown.buttons, desk.states()[0]) == (("🔁 Retry",), "dead")
+
+    desk = play(Desk(["Once upon a", CutOff("reset")], limits=LimitsSettings(messages_per_day=1)), work)
+    told = run_virtual(desk.store.history(PRIVATE.conversation, 1000))
+    assert told == [Message("user", "Tell me a story"), Message("assistant", "Once upon a")]
+
+
+def test_the_command_forgets_no_answer_where_the_day_is_used_up() -> None:
+    async def work(desk: Desk) -> None:
+        await desk.hand_in(said("Tell me a story"))
+        await desk.settle()
+        await desk.hand_in(invoked("retry"))
+
+    desk = play(Desk(["The end.", Completed()], limits=LimitsSettings(messages_per_day=1)), work)
+    assert desk.sent()[0] == "The end."
+    assert desk.sent()[1].startswith("⏳ Your 1 messages")
+    told = run_virtual(desk.store.history(PRIVATE.conversation, 1000))
+    assert told == [Message("user", "Tell me a story"), Message("assistant", "The end.")]

@@ -120,12 +120,76 @@ def test_however_often_calls_are_refused_without_reason_answers_still_arrive() -
     async def work() -> None:
         bucket, clock = Bucket(KNOWN), asyncio.get_running_loop().time
         for _ in range(30):
-            await bucket.take(Priority.FINAL)
+            for _ in range(2):  # one of them is taken, else nothing would be learned
+                await bucket.take(Priority.FINAL)
             bucket.slow_down(1)
         begun = clock()
         for _ in range(3):
             await bucket.take(Priority.FINAL)
         assert clock() - begun < 3 * 10 / KNOWN.per_second + 2
+
+    run_virtual(work())
+
+
+@pytest.mark.parametrize("seconds", [1, 5, 60])
+def test_a_time_in_which_nothing_passes_makes_a_place_slower_for_two_days_and_not_for_weeks(seconds: float) -> None:
+    async def work() -> None:
+        bucket, clock = Bucket(KNOWN), asyncio.get_running_loop().time
+        for _ in range(20):
+            await bucket.take(Priority.FINAL)
+            bucket.slow_down(seconds)
+        lesson = bucket.lesson
+        assert lesson
+        assert lesson.refusals == 1
+        assert lesson.limits.per_second > 0.15 * KNOWN.per_second, "two of them teach, not all"
+        assert lesson.is_over(clock() + 2 * DAY_SECONDS)
+
+    run_virtual(work())
+
+
+@pytest.mark.parametrize(("burst", "per_second", "expected"), [(1, 0.2, [0, 5, 10]), (2, 0.5, [0, 0, 2])])
+def test_a_place_with_a_lesson_keeps_to_its_burst_from_the_first_call_after_a_restart_on(
+    burst: float, per_second: float, expected: list[float]
+) -> None:
+    async def work() -> None:
+        began = asyncio.get_running_loop().time()
+        assert began > 100, "the machine has been up for longer than the bot"
+        bucket = Bucket(KNOWN, Lesson(Limits(burst, per_second), 1, began - 90, began - 50))
+        granted = []
+        for _ in expected:
+            await bucket.take(Priority.FINAL)
+            granted.append(round(asyncio.get_running_loop().time() - began, 3))
+        assert granted == expected
+
+    run_virtual(work())
+
+
+@pytest.mark.parametrize("told", [30 * DAY_SECONDS, math.inf, math.nan])
+def test_no_refusal_is_longer_than_a_day_whatever_is_told(told: float) -> None:
+    async def work() -> None:
+        bucket, began = Bucket(KNOWN), asyncio.get_running_loop().time()
+        bucket.slow_down(told)
+        await bucket.take(Priority.FINAL)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(DAY_SECONDS, abs=1)
+
+    run_virtual(work())
+
+
+def test_no_lesson_is_slower_than_a_tenth_or_longer_than_a_month_whatever_was_stored() -> None:
+    lesson = Lesson(Limits(2, 1e-300), 10**15, 0.0, 0.0)
+    assert lesson.applied(Limits(4, 1), 1.0).per_second == pytest.approx(0.1)
+    assert lesson.is_over(32 * DAY_SECONDS)
+
+
+def test_typing_that_was_not_shown_takes_no_call_out_of_what_is_known() -> None:
+    async def work() -> None:
+        bucket = Bucket(KNOWN)
+        await bucket.take(Priority.FINAL)
+        await bucket.take(Priority.TYPING)
+        bucket.give_back(Priority.TYPING)
+        bucket.slow_down(30)
+        assert bucket.lesson
+        assert bucket.lesson.refusals == 1, "the final call was refused"
 
     run_virtual(work())
 
@@ -205,6 +269,15 @@ def test_what_is_learned_with_a_token_is_not_kept_it_is_a_secret_and_soon_over()
         assert set(budgets.lessons) == {"discord:2"}
         await asyncio.sleep(2 * DAY_SECONDS)
         assert not budgets.lessons, "what is over is forgotten"
+
+    run_virtual(work())
+
+
+def test_what_has_a_budget_of_its_own_at_a_place_and_no_token_is_kept_too() -> None:
+    async def work() -> None:
+        budgets = Budgets(lambda _: KNOWN, key=lambda address: address.budget + address.branch)
+        budgets.of(Address("telegram", "1", branch="#drafts")).slow_down(4 * HOUR)
+        assert set(budgets.lessons) == {"telegram:1#drafts"}
 
     run_virtual(work())
 

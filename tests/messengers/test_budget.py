@@ -238,7 +238,7 @@ def test_a_permit_that_is_given_back_counts_in_no_window() -> None:
         bucket = Bucket(Rate(burst=100, per_second=100, at_most=AtMost(2, 60)))
         for _ in range(5):
             await bucket.take(Priority.FINAL)
-            bucket.give_back()
+            bucket.give_back(Priority.FINAL)
         assert await times(bucket, Priority.FINAL, 3) == [0, 0, 60]
 
     run_virtual(work())
@@ -286,5 +286,54 @@ def test_after_a_restart_only_the_reserve_of_a_window_is_left_where_somebody_wro
         bucket = budgets.of(Address("telegram", "1")).bucket
         await asyncio.sleep(1)
         assert await times(bucket, Priority.FINAL, 4) == [0, 0, 0, 59]
+
+    run_virtual(work())
+
+
+@pytest.mark.parametrize("unusual", [60, 600])
+def test_one_long_time_that_is_told_slows_a_place_only_until_the_next_one_is(unusual: float) -> None:
+    async def work() -> None:
+        bucket = Bucket(PRIVATE)
+        bucket.learn("edit", limit=5, left=4, seconds=unusual)
+        await asyncio.sleep(unusual + 1)
+        await bucket.take(Priority.FINAL)
+        bucket.learn("edit", limit=5, left=4, seconds=5)
+        await asyncio.sleep(3)
+        bucket.learn("edit", limit=5, left=3, seconds=2)
+        await asyncio.sleep(3)
+        assert await times(bucket, Priority.FINAL, 6) == [0, 0, 0, 0, 1, 5]
+
+    run_virtual(work())
+
+
+def test_calls_that_are_under_way_dont_hide_how_long_a_time_is() -> None:
+    async def work() -> None:
+        bucket = Bucket(PRIVATE)
+        bucket.learn("edit", limit=5, left=4, seconds=60)
+        await asyncio.sleep(61)
+        await bucket.take(Priority.FINAL)
+        bucket.learn("edit", limit=5, left=4, seconds=5, under_way=3)
+        assert await times(bucket, Priority.FINAL, 2) == [0, 5], "those under way take from what is left"
+
+    run_virtual(work())
+
+
+def test_permits_that_wait_for_the_tokens_are_taken_from_what_is_told() -> None:
+    async def work() -> None:
+        budgets = Budgets(lambda _: Rate(burst=20, per_second=20, reserve=0), Rate(burst=1, per_second=1, reserve=0))
+        budget, granted = budgets.of(Address("discord", "1")), list[float]()
+        began = now()
+
+        async def call() -> None:
+            await budget.permit(Priority.FINAL)
+            granted.append(round(now() - began, 3))
+
+        calls = [asyncio.create_task(call()) for _ in range(5)]
+        await asyncio.sleep(0.5)
+        assert granted == [0]
+        budget.bucket.learn("edit", limit=5, left=4, seconds=10)
+        await budget.bucket.take(Priority.FINAL)
+        assert now() - began == pytest.approx(10.5)
+        await asyncio.gather(*calls)
 
     run_virtual(work())

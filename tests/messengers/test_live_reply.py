@@ -14,7 +14,7 @@ from messengers.answer import MAX_CHARACTERS
 from messengers.base import MessageGone, PlaceGone, SlowDown, Unsure
 from messengers.buckets import UNLIMITED, Bucket, Priority, Rate
 from messengers.budget import PlaceBudget, Tally
-from messengers.live_reply import LiveReply, Shown
+from messengers.live_reply import LONGEST_CALL_SECONDS, LiveReply, Shown
 from messengers.meanwhile import Thinking
 from tests.fakes import FakeChat, FakeStream, Step, words
 from tests.virtual_time import run_virtual
@@ -401,3 +401,60 @@ def test_where_a_place_closes_the_reply_ends_in_time_with_what_there_is() -> Non
 
 
 async def keep_nothing(_: ReplyState) -> None: ...
+
+
+def test_a_reply_that_is_cancelled_waits_for_its_call_only_so_long() -> None:
+    async def work() -> None:
+        reply = Reply(FakeChat(latency=60), ["one", 50.0, Completed()])
+        task = asyncio.create_task(reply.show())
+        await asyncio.sleep(0.5)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+        assert asyncio.get_running_loop().time() == pytest.approx(1000.5 + LONGEST_CALL_SECONDS)
+        assert (reply.chat.in_flight, reply.checkpoints[-1].text) == (0, "one")
+
+    run_virtual(work())
+
+
+@pytest.mark.parametrize("text", ["another story", STORY.upper()])
+def test_made_again_it_goes_on_without_an_earlier_message_that_somebody_deleted(text: str) -> None:
+    chat = FakeChat(limit=400)
+
+    async def work() -> Shown:
+        earlier = await Reply(chat, words(STORY)).show()
+        assert earlier.settled
+        state = ReplyState(await earlier.settled(), STORY)
+        assert len(state.parts) > 3
+        del chat.messages["m1"]
+        again = await Reply(chat, [text, 20.0, Completed()], state=state).show()
+        assert again.settled
+        await again.settled()
+        return again
+
+    shown = run_virtual(work())
+    assert (shown.end, shown.gone) == ("done", False)
+    assert shown.state.parts[-1] in chat.messages
+    assert text.rsplit(maxsplit=1)[-1] in chat.text.split()
+
+
+def test_a_deleted_message_that_is_being_written_ends_the_reply_also_where_it_is_one_of_several() -> None:
+    chat = FakeChat(limit=300)
+
+    async def delete(_: Reply) -> None:
+        await asyncio.sleep(15)
+        assert len(chat.messages) > 1
+        chat.messages.popitem()
+
+    reply, shown = play(chat, words(STORY, 0.2), delete)
+    assert shown.gone
+    assert reply.stream.closed_at == pytest.approx(1016, abs=2)
+
+
+def test_every_message_that_is_sent_counts_as_one_with_the_token_and_no_edit_does() -> None:
+    overall = Bucket(Rate(1000, 1e-9))
+    chat = FakeChat(limit=300)
+    chat.budget = PlaceBudget(UNLIMITED, overall, edits_count=False)
+    play(chat, words(STORY, 0.1))
+    assert len(chat.made("send")) > 4
+    assert 1000 - overall._tokens == pytest.approx(len(chat.made("send")), abs=0.01)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.buttons import Action, Button
-from messengers.base import MessageGone, Page, Refused, SlowDown
+from messengers.base import MessageGone, Page, Refused, SlowDown, Unchangeable
 from messengers.screen import Layout, Screen, Wanted
 from tests.fakes import FakeChat, FakeMessage
 from tests.virtual_time import run_virtual
@@ -236,3 +236,58 @@ def test_an_answer_that_just_fits_needs_no_file_and_a_file_that_is_there_is_not_
     known = list(chat.messages)
     run_virtual(bring(Screen(chat, known), long))
     assert list(chat.messages) == known
+
+
+class Old(FakeChat):
+    """A chat that takes no edit of its `old` messages. `refuses`: one that can't be removed either."""
+
+    old: frozenset[str] = frozenset()
+    refuses = ""
+
+    async def edit(self, message: str, page: Page, buttons: Sequence[Button] = ()) -> None:
+        await super().edit(message, page, buttons)
+        if message in self.old:
+            raise Unchangeable("30046")
+
+    async def delete(self, message: str) -> None:
+        if message == self.refuses:
+            raise Refused("no")
+        await super().delete(message)
+
+
+@pytest.mark.parametrize("refuses", ["", "m2"])
+def test_from_a_message_on_that_cant_be_changed_all_come_anew_and_none_stays_twice(refuses: str) -> None:
+    chat = Old()
+
+    async def work() -> Screen:
+        earlier = Screen(chat)
+        await bring(earlier, wanted("one", "two", "three"))
+        chat.old, chat.refuses = frozenset({"m2"}), refuses
+        screen = Screen(chat, earlier.parts, key="k")
+        await screen.step(wanted("one", "TWO", "three"))
+        await screen.step(wanted("one", "TWO", "three"))
+        assert not screen.sends(), "first those go that it is in the place of"
+        await screen.step(wanted("one", "TWO", "three"))
+        assert screen.parts[:2] == ("m1", "m2"), "until they are gone they are known"
+        await bring(screen, wanted("one", "TWO", "three"), final=True)
+        return screen
+
+    screen = run_virtual(work())
+    assert [chat.messages[part].text for part in screen.parts] == ["one", "TWO", "three"]
+    assert set(chat.messages) - set(screen.parts) == ({refuses} if refuses else set())
+    assert chat.messages[screen.parts[1]].nonce == "k+.1", "by its old name it would be taken for the one that went"
+
+
+@given(texts, texts, st.booleans())
+def test_it_is_told_beforehand_whether_a_step_sends(first: list[str], second: list[str], final: bool) -> None:
+    chat = FakeChat(latency=0)
+    screen = Screen(chat)
+
+    async def work() -> None:
+        for form in (wanted(*first), wanted(*second)):
+            while screen.differs(form, final=final):
+                told, before = screen.sends(form), len(chat.made("send"))
+                await screen.step(form, final=final)
+                assert told == (len(chat.made("send")) > before)
+
+    run_virtual(work())

@@ -67,4 +67,24 @@ def test_a_call_whose_answer_nobody_tells_of_is_not_waited_for_forever() -> None
             await bucket.take(Priority.FINAL)
         return asyncio.get_running_loop().time() - begun
 
-    assert 14 < run_virtual(taken()) < 20
+    assert 4 < run_virtual(taken()) < 6
+
+
+def test_calls_that_hang_keep_nobody_else_waiting_for_long() -> None:
+    async def waited() -> float:
+        overall = Bucket(Rate(CALLS, CALLS, at_most=AtMost(CALLS, SECONDS, strict=True)))
+
+        async def hang() -> None:
+            async with Permitted(PlaceBudget(Rate(4, 1), overall), Priority.FIRST):
+                await asyncio.sleep(15)
+
+        hanging = [asyncio.create_task(hang()) for _ in range(CALLS)]
+        await asyncio.sleep(1)
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        await PlaceBudget(Rate(4, 1), overall).permit(Priority.FINAL)
+        seconds = clock() - begun
+        await asyncio.gather(*hanging)
+        return seconds
+
+    assert run_virtual(waited()) < 5

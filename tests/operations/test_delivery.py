@@ -12,6 +12,8 @@ import pytest
 from chat.buttons import Action, Button
 from chat.replies import Anew, Final, ReplyState
 from messengers.base import MessageGone, MessengerError, Page, PlaceGone, Refused, SlowDown, Unsure
+from messengers.buckets import UNLIMITED, Bucket, Rate
+from messengers.budget import PlaceBudget
 from operations.outbox import Letter, Outbox
 from operations.tasks import Tasks
 from tests.fakes import FakeChat, FakeMessage
@@ -293,3 +295,39 @@ def test_blocked_while_the_earlier_message_goes_the_answer_counts_as_delivered()
 def test_thoughts_stand_above_the_text_and_the_note_below_it() -> None:
     world = play(World("short"), Final("answer", "stopped", thoughts="> hm"))
     assert world.texts == ["> hm\n\nanswer\n\nstopped"]
+
+
+def test_where_what_comes_anew_is_refused_half_way_the_earlier_messages_are_the_answer_and_the_new_ones_go() -> None:
+    world = World("word0", "word9", "word20", idempotent=True)
+    world.chat.failures.extend([None, Refused("no"), Refused("not as plain text either")])
+    play(world, Final(STORY, anew=ANEW))
+    assert list(world.chat.messages) == ["old1", "old2", "old3"]
+    assert pieces(" ".join(world.texts)) == pieces(STORY)
+    assert (world.store.turns[1].state, world.reply) == ("done", ReplyState(("old1", "old2", "old3")))
+
+
+def test_where_the_earlier_messages_dont_take_it_either_nothing_of_them_goes() -> None:
+    world = World("word0", "word9", "word20", idempotent=True)
+    no = Refused("no")
+    world.chat.failures.extend([None, no, no, None, None, no, no])
+    play(world, Final(STORY, anew=ANEW))
+    assert list(world.chat.messages) == ["old1", "old2", "old3"]
+    assert world.texts[1:] == ["word9", "word20"]
+    assert world.store.turns[1].state == "dead"
+
+
+def test_a_message_too_many_that_cant_be_deleted_does_not_say_that_the_answer_is_further_down() -> None:
+    world = World("short", "and long")
+    world.chat.failures.extend([None, Refused("after 48 hours")])
+    play(world, Final("short", anew=replace(ANEW, at=time.time() + 60)))
+    assert world.texts == ["short", "…"]
+
+
+@pytest.mark.parametrize("anew", [None, ANEW])
+def test_every_message_that_is_sent_counts_as_one_with_the_token_and_no_edit_does(anew: Anew | None) -> None:
+    overall = Bucket(Rate(1000, 1e-9))
+    world = World(*["old"] * bool(anew))
+    world.chat.budget = PlaceBudget(UNLIMITED, overall, edits_count=False)
+    play(world, Final(" ".join([STORY] * 3), anew=anew))
+    assert len(world.chat.made("send")) > 4
+    assert 1000 - overall._tokens == pytest.approx(len(world.chat.made("send")), abs=0.01)

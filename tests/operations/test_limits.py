@@ -1,8 +1,10 @@
 """What refusals taught outlives the program: no place is called before its penalty is over, nor too quickly then."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from chat.incoming import Address
 from chat.replies import Final
 from messengers.buckets import Priority, Rate
 from messengers.budget import Budgets
-from messengers.learning import DAY_SECONDS
+from messengers.learning import DAY_SECONDS, Lesson, Limits
 from operations import limits
 from operations.outbox import Letter, Outbox
 from operations.tasks import Tasks
@@ -137,5 +139,91 @@ def test_each_messenger_is_told_of_its_own_places() -> None:
         async with started(store) as budgets:
             assert set(budgets.lessons) == {"telegram:1"}
         assert len(await store.learned()) == 2, "those of a messenger that is off stay"
+
+    run_virtual(work())
+
+
+T = 1e9  # Unix seconds, long ago
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        (HERE.budget, "x", 0.5, 1, T, T),
+        (HERE.budget, 0, 0.5, 1, T, T),
+        (HERE.budget, -2, 0.5, 1, T, T),
+        (HERE.budget, 2, 0, 1, T, T),
+        (HERE.budget, 2, 0.5, "x", T, T),
+        (HERE.budget, 2, 0.5, -1, T, T),
+        (HERE.budget, 2, 0.5, 1.5, T, T),
+        (HERE.budget, 2, 0.5, 1, "x", T),
+        (HERE.budget, 2, 0.5, 1, T, math.inf),
+        (HERE.budget, 2, 0.5, 1, -math.inf, T),
+        (b"\xff\xfe", 2, 0.5, 1, T, T),
+        (None, 2, 0.5, 1, T, T),
+    ],
+    ids=repr,
+)
+def test_a_damaged_row_is_forgotten_with_a_warning_and_answers_there_and_elsewhere_go_on(
+    row: tuple[Any, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None:
+        store = MemoryStore()
+        sound = Learned(THERE.budget, 2, 0.2, 1, on_the_wall(), on_the_wall())
+        await store.learn([Learned(*row), sound])
+        async with started(store) as budgets:
+            began = now()
+            for _ in range(4):
+                await budgets.of(HERE).permit(Priority.FINAL)
+            assert now() == began
+            assert set(budgets.lessons) == {THERE.budget}
+        assert await store.learned() == [sound]
+
+    run_virtual(work())
+    assert "damaged" in caplog.text
+
+
+@pytest.mark.parametrize("days", [30, 20_000])
+def test_a_clock_that_is_behind_at_the_start_blocks_a_place_for_a_day_at_most(days: float) -> None:
+    async def work() -> None:
+        store, off = MemoryStore(), days * DAY_SECONDS
+        await store.learn([Learned(HERE.budget, 2, 0.5, 1, on_the_wall() + off, on_the_wall() + off + 100)])
+        async with started(store) as budgets:
+            began = now()
+            assert budgets.lessons[HERE.budget].learned_at <= began, "nothing was learned in the future"
+            await budgets.of(HERE).permit(Priority.FINAL)
+            assert now() - began == pytest.approx(DAY_SECONDS)
+
+    run_virtual(work())
+
+
+def test_what_is_over_is_deleted_while_the_bot_runs() -> None:
+    async def work() -> None:
+        store = MemoryStore()
+        await store.learn([Learned(HERE.budget, 4, 1, 0, on_the_wall(), on_the_wall() + 30)])
+        async with started(store):
+            await asyncio.sleep(20)
+            assert len(await store.learned()) == 1
+            await asyncio.sleep(80)
+            assert await store.learned() == []
+
+    run_virtual(work())
+
+
+def test_looking_for_what_is_new_does_not_go_through_all_that_was_learned() -> None:
+    async def work() -> None:
+        looks = 0
+
+        class Counted(Lesson):
+            def is_over(self, now: float) -> bool:
+                nonlocal looks
+                looks += 1
+                return super().is_over(now)
+
+        store = MemoryStore()
+        async with started(store) as budgets:
+            budgets.remember({HERE.budget: Counted(Limits(2, 0.5), 1, now(), now())})
+            await asyncio.sleep(600)
+            assert looks <= 10, "once a minute"
 
     run_virtual(work())

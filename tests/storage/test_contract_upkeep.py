@@ -128,6 +128,48 @@ async def test_the_newest_message_of_a_place_stays_known_so_that_nothing_is_aske
     assert await store.last_seen("discord") == {"5": "1300"}
 
 
+@pytest.mark.parametrize("how", ["prune", "forget"])
+@pytest.mark.parametrize("commands", [("600",), ("600", "900")])
+async def test_no_command_makes_messages_before_it_seen_after_the_last_one_seen_was_deleted(
+    store: Store, how: str, commands: tuple[str, ...]
+) -> None:
+    """Else those that were not fetched yet when the bot was killed would never be asked for."""
+    room = Address("discord", "5", message="100")
+    await answered(store, "said", room)
+    for command in commands:
+        if how == "prune":
+            assert await store.prune(time.time() + SOON, "2000-01-01", MANY) == 1
+        else:
+            await store.forget(room.conversation)
+        await answered(store, f"used {command}", replace(room, message=command, token="t"))
+        assert await store.last_seen("discord") == {"5": "100"}
+    await store.forget(room.conversation)
+    assert await store.last_seen("discord") == {"5": "100"}
+
+
+async def test_where_there_were_only_commands_the_first_stays_known_when_it_is_deleted_and_when_others_are(
+    store: Store,
+) -> None:
+    room = Address("discord", "5", token="t")
+    first, second = replace(room, message="600"), replace(room, thread="2", message="900")
+    await answered(store, "one", first)
+    await answered(store, "two", second)
+    await store.forget(second.conversation)
+    assert await store.last_seen("discord") == {"5": "600"}
+    await answered(store, "three", second)
+    await store.forget(first.conversation)
+    await store.forget(second.conversation)
+    assert await store.last_seen("discord") == {"5": "600"}
+
+
+async def test_a_command_that_is_deleted_alone_says_nothing_of_messages_that_stay(store: Store) -> None:
+    await answered(store, "said", Address("discord", "5", message="100"))
+    command = Address("discord", "5", thread="2", message="600", token="t")
+    await answered(store, "used", command)
+    await store.forget(command.conversation)
+    assert await store.last_seen("discord") == {"5": "100"}
+
+
 async def test_forgetting_without_a_turn_that_asks_takes_all_of_a_room_and_its_branches(store: Store) -> None:
     room = Address("discord", "5")
     for address in (room, replace(room, branch="7"), Address("discord", "55")):

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from messengers.base import Fatal, MessageGone, MessengerError, PlaceGone, Refused, SlowDown, Unsure
-from messengers.discord.calls import NoReplyError, Rest, TokenOverError, TooOldError, translate
+from messengers.base import Fatal, MessageGone, MessengerError, PlaceGone, Refused, SlowDown, Unchangeable, Unsure
+from messengers.discord.calls import NoReplyError, Rest, TokenOverError, translate
 from tests.messengers.discord.answers import logged_in
 from tests.servers.discord_faults import CREATE, EDIT, WEBHOOK_EDIT, Fault
 from tests.servers.discord_server import DiscordServer
@@ -46,7 +46,7 @@ async def failing(server: DiscordServer, rest: Rest, fault: Fault) -> MessengerE
         (400, 200000, Refused),
         (400, 40060, Refused),
         (400, 160002, NoReplyError),
-        (429, 30046, TooOldError),
+        (429, 30046, Unchangeable),
         (401, 50027, TokenOverError),
         (404, 10015, TokenOverError),
         (404, 10062, TokenOverError),

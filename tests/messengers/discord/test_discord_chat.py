@@ -10,7 +10,7 @@ from messengers.base import MessageGone, MessengerError, Page, PlaceGone, Refuse
 from messengers.discord.calls import Rest
 from messengers.discord.chains import Chains
 from messengers.discord.chat import DiscordChat
-from messengers.screen import Layout, Screen
+from messengers.screen import Layout, Screen, Wanted
 from tests.messengers.discord.answers import DIALECT, logged_in, opened, place_of
 from tests.servers.discord_faults import CREATE, EDIT, Fault
 from tests.servers.discord_messages import SUPPRESS_EMBEDS
@@ -165,6 +165,21 @@ async def test_where_an_old_message_was_edited_too_often_a_new_one_takes_its_pla
     while screen.differs(wanted, final=True):
         await screen.step(wanted, final=True)
     assert [(message.text, message.labels) for message in general.messages] == [("now it works", [])]
+
+
+async def test_where_one_of_several_old_messages_was_edited_too_often_none_of_them_stays_twice(
+    server: DiscordServer, rest: Rest, general: Channel
+) -> None:
+    chat = opened(rest, place_of(general))
+    texts = ["one", "two", "three"]
+    numbers = [await chat.send(page(text), nonce=f"k.{index}") for index, text in enumerate(texts)]
+    server.advance(3700)
+    server.faults.next(EDIT, Fault.refusal(429, 30046), skip=1)
+    screen = Screen(opened(rest, place_of(general)), numbers, key="k")
+    wanted = [Wanted(text, page(text)) for text in ("one", "TWO", "three")]
+    while screen.differs(wanted, final=True):
+        await screen.step(wanted, final=True)
+    assert [message.text for message in general.messages] == ["one", "TWO", "three"]
 
 
 async def test_the_same_name_under_another_question_is_another_message(rest: Rest, general: Channel) -> None:

@@ -170,14 +170,30 @@ async def test_a_failing_network_and_a_block_are_told_as_for_messages(
     telegram: TelegramServer, messenger: Telegram, anna: Chat
 ) -> None:
     chat = opened(messenger, anna.id)
-    telegram.faults.next("sendMessageDraft", Fault.reset(), Fault.bad_gateway())
-    for _ in range(2):
+    for fault in (Fault.reset(), Fault.bad_gateway()):
+        telegram.faults.next("sendMessageDraft", fault)
         with pytest.raises(Unsure):
             await show(chat, "text")
+        await show(chat, "text")
     assert chat.drafts, "that tells nothing about the server"
     anna.block()
     with pytest.raises(PlaceGone):
         await show(chat, "text")
+
+
+async def test_where_drafts_fail_again_and_again_on_their_way_a_reply_goes_on_by_edits_and_the_next_one_tries_anew(
+    telegram: TelegramServer, messenger: Telegram, anna: Chat
+) -> None:
+    chat = opened(messenger, anna.id)
+    telegram.faults.next("sendMessageDraft", Fault.reset(), Fault.bad_gateway())
+    for _ in range(2):
+        assert chat.drafts
+        with pytest.raises(Unsure):
+            await show(chat, "text")
+    assert chat.drafts is None
+    await Screen(chat).step([Wanted("text", Page("text", 4), (STOP,))])
+    assert [message.text for message in anna.messages] == ["text"]
+    assert opened(messenger, anna.id).drafts, "that tells nothing about the server"
 
 
 async def test_drafts_count_as_calls_of_the_token_and_not_as_messages_of_the_chat(messenger: Telegram) -> None:
