@@ -72,7 +72,9 @@ def read_json(text: str | bytes, *, whole: bool = True) -> JsonValue:
 def _is_deep(text: str | bytes, value: JsonValue) -> bool:
     """Whether whoever walks through it might come to Python's limit, though the parser didn't."""
     brackets = text.count(b"[") + text.count(b"{") if isinstance(text, bytes) else text.count("[") + text.count("{")
-    level = [value] if brackets > MAX_DEPTH else []
+    if brackets <= MAX_DEPTH:  # nearly always: an answer comes in hundreds of such texts
+        return False
+    level = [value]
     for _ in range(MAX_DEPTH):
         level = [inner for each in level for inner in _inside(each)]
     return bool(level)
