@@ -26,7 +26,7 @@ _KILL: End = "kill"
 _TERM: End = "SIGTERM"
 
 STARTED = "Ctrl-C ends it."
-CONNECTED_SECONDS = 90.0  # discord.py takes 60 s to notice that nothing comes any more
+CONNECTED_SECONDS = 200.0  # silence is noticed after 60 s; then a pause of up to a minute, which a fault may double
 SILENT_SECONDS = (0.5, 2.5)  # until something on the way resets a connection over which nothing came
 IN_AN_OUTAGE = 3  # questions
 
