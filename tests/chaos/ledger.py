@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import pairwise
 
 _WORD = re.compile(r"\bq(\d+)w(\d+)\b")
-KILL_SECONDS = 0.2  # between a send and the kill that may have kept the bot from noting it
+KILL_SECONDS = 2.2  # between a send and the kill that may have kept the bot from noting it: some answers stall for 2 s
 PARAGRAPH_WORDS = 40
 
 
