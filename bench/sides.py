@@ -84,7 +84,24 @@ class Side(Protocol):
         ...
 
 
-class TelegramSide(TelegramServer):
+class _Places:
+    """What the bot's messages show, by the chats' numbers."""
+
+    def _place(self, number: int) -> Chat | Channel:
+        raise NotImplementedError
+
+    def finished(self, number: int) -> bool:
+        messages = self._place(number).messages
+        return bool(messages) and not messages[-1].labels
+
+    def versions(self, number: int) -> Iterable[Version]:
+        return [version for message in self._place(number).history for version in message.versions]
+
+    def text(self, number: int) -> str:
+        return self._place(number).shown_text()
+
+
+class TelegramSide(_Places, TelegramServer):
     """Private chats, or groups with one asker each."""
 
     KINDS: Mapping[str, str] = {"sendMessage": "send", "editMessageText": "edit", "sendChatAction": "typing"}
@@ -118,16 +135,6 @@ class TelegramSide(TelegramServer):
         else:
             chat.say(text)
 
-    def finished(self, number: int) -> bool:
-        messages = self._place(number).messages
-        return bool(messages) and not messages[-1].labels
-
-    def versions(self, number: int) -> Iterable[Version]:
-        return [version for message in self._place(number).history for version in message.versions]
-
-    def text(self, number: int) -> str:
-        return self._place(number).shown_text()
-
     def made_calls(self) -> Iterator[Made]:
         for call in self.calls:
             if call.chat in self._numbers:
@@ -150,7 +157,7 @@ class TelegramSide(TelegramServer):
         }
 
 
-class DiscordSide(DiscordServer):
+class DiscordSide(_Places, DiscordServer):
     """Channels of one guild, with one asker each."""
 
     KINDS: Mapping[str, str] = {
@@ -177,16 +184,6 @@ class DiscordSide(DiscordServer):
 
     def ask(self, number: int, text: str) -> None:
         self.person(f"P{number}").say(self._place(number), text, mention_bot=True)
-
-    def finished(self, number: int) -> bool:
-        messages = self._place(number).messages
-        return bool(messages) and not messages[-1].labels
-
-    def versions(self, number: int) -> Iterable[Version]:
-        return [version for message in self._place(number).history for version in message.versions]
-
-    def text(self, number: int) -> str:
-        return self._place(number).shown_text()
 
     def made_calls(self) -> Iterator[Made]:
         for call in self.calls:

@@ -57,17 +57,16 @@ async def _refused(turn: Turn, said: Said, sentence: str, services: Services) ->
 
 async def _kept(turn: Turn, said: Said, services: Services) -> Message:
     """The question as the history keeps it: as it is there, as it would be asked, or else its bare words."""
-    model = services.models.get(turn.model) or await services.model_of(said.address.room)
     try:
-        return (await _cut_short(turn, services) or await understand(said, model, services)).kept
+        return (await _question(turn, said, await _model(turn, services), services)).kept
     except CantAskError:
         return Message("user", said.text)
 
 
 async def _ask(turn: Turn, said: Said, live: LiveReply, services: Services) -> Outcome:
-    model = services.models.get(turn.model) or await services.model_of(said.address.room)
+    model = await _model(turn, services)
     try:
-        question = await _cut_short(turn, services) or await understand(said, model, services)
+        question = await _question(turn, said, model, services)
     except CantAskError as reason:
         return await _refused(turn, said, reason.sentence, services)
     request = await _request(turn, question, model, services, live.lull)
@@ -75,6 +74,16 @@ async def _ask(turn: Turn, said: Said, live: LiveReply, services: Services) -> O
     status = partial(_tell, turn, live, services.language(said))
     shown = await live.show(model.provider.stream_reply(request, status))
     return _outcome(turn, question, shown, services)
+
+
+async def _model(turn: Turn, services: Services) -> Model:
+    """The one that the turn names, if there still is one by that name, or the conversation's."""
+    return services.models.get(turn.model) or await services.model_of(turn.incoming.address.room)
+
+
+async def _question(turn: Turn, said: Said, model: Model, services: Services) -> Question:
+    """What is asked: the question whose answer goes on, or a new one. Raises `CantAskError`."""
+    return await _cut_short(turn, services) or await understand(said, model, services)
 
 
 async def _cut_short(turn: Turn, services: Services) -> Question | None:

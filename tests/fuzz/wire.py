@@ -1,14 +1,14 @@
 """Each provider's recorded answers, and its translators at work on a body as they are in the provider."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chat.errors import CutOff
 from chat.events import ReplyEvent
 from providers import failures
 from providers.base import Status
-from providers.stream import json_lines, server_events
+from providers.stream import ServerEvent, json_lines, server_events
 from providers.wire import anthropic, chat_completions, chat_ui, gradio, tgi
 from providers.wire.gradio_app import ChatFunction, Field, HistoryForm
 from tests.program import ROOT
@@ -34,22 +34,24 @@ class Wire:
     media_type: str = "text/event-stream"
 
 
-async def _chat_completions(chunks: Chunks) -> Events:
+def _chat_completions(chunks: Chunks) -> Events:
     reader = chat_completions.AnswerReader()
-    async for said in server_events(chunks):
-        for event in reader.events(said):
-            yield event
-        if reader.ended:
-            break
-    if not reader.finished:
-        raise CutOff("no end mark")
-    yield reader.completed()
+    return _completed(reader, reader.events, chunks)
 
 
-async def _anthropic(chunks: Chunks) -> Events:
+def _anthropic(chunks: Chunks) -> Events:
     reader = anthropic.AnswerReader()
+    return _completed(reader, lambda said: reader.read(said.json()) if said.data.strip() else (), chunks)
+
+
+async def _completed(
+    reader: chat_completions.AnswerReader | anthropic.AnswerReader,
+    read: Callable[[ServerEvent], Iterable[ReplyEvent]],
+    chunks: Chunks,
+) -> Events:
+    """As in providers whose answers are complete only with a mark of their own."""
     async for said in server_events(chunks):
-        for event in reader.read(said.json()) if said.data.strip() else ():
+        for event in read(said):
             yield event
         if reader.ended:
             break

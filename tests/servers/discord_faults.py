@@ -1,12 +1,11 @@
 """Faults on demand: what goes wrong between the bot and the stand-in Discord's REST API, by script or by chance."""
 
-import random
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from tests.servers.faults import NetworkFault, drawn
+from tests.servers.faults import NetworkFault, Script, drawn
 
 FaultKind = Literal["flood", "html", "refusal", "reset", "stall", "cut_body", "wrong_type"]
 
@@ -75,18 +74,16 @@ class _Planned:
     skip: int
 
 
-class Faults:
+class Faults(Script[Fault, _Planned]):
     """What is to go wrong next, and the record of what did.
 
     A pattern is matched against "METHOD /path" as `fnmatch` does it: "POST /channels/*/messages"; "*" is any call.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.injected: list[Injected] = []
-        self._planned: list[_Planned] = []
-        self._rates: list[tuple[Fault, float]] = []
         self._patterns: Collection[str] = (ANY,)
-        self._random = random.Random(0)
 
     def next(self, pattern: str, *faults: Fault, skip: int = 0) -> None:
         """Let the next calls that match, one for each fault, fail like this, after `skip` that don't."""
@@ -96,19 +93,8 @@ class Faults:
 
     def at_random(self, rates: Mapping[Fault, float], *, seed: int, patterns: Collection[str] = (ANY,)) -> None:
         """Let each call that matches one of `patterns` fail with these probabilities, until `stop`."""
-        self._rates = list(rates.items())
+        self._by_chance(rates.items(), seed)
         self._patterns = patterns
-        self._random = random.Random(seed)
-
-    def stop(self) -> None:
-        """Nothing goes wrong any more."""
-        self._rates.clear()
-        self._planned.clear()
-
-    @property
-    def planned(self) -> int:
-        """Scripted faults that have not happened yet."""
-        return len(self._planned)
 
     @property
     def ambiguous_sends(self) -> list[Injected]:

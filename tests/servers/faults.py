@@ -1,9 +1,9 @@
 """What can go wrong on the way to any stand-in, and drawing one of several faults by chance."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class NetworkFault:
 
 
 Fault = TypeVar("Fault", bound=NetworkFault)
+Plan = TypeVar("Plan")
 
 
 def drawn(rates: Sequence[tuple[Fault, float]], chance: random.Random) -> Fault | None:
@@ -49,3 +50,26 @@ def drawn(rates: Sequence[tuple[Fault, float]], chance: random.Random) -> Fault 
         if left < 0:
             return fault
     return None
+
+
+class Script(Generic[Fault, Plan]):
+    """What is to go wrong at a stand-in: by plans, which say in its own way which calls are meant, and by chance."""
+
+    def __init__(self) -> None:
+        self._planned: list[Plan] = []
+        self._rates: list[tuple[Fault, float]] = []
+        self._random = random.Random(0)
+
+    def _by_chance(self, rates: Iterable[tuple[Fault, float]], seed: int) -> None:
+        self._rates = list(rates)
+        self._random = random.Random(seed)
+
+    def stop(self) -> None:
+        """Nothing goes wrong any more."""
+        self._rates.clear()
+        self._planned.clear()
+
+    @property
+    def planned(self) -> int:
+        """Scripted faults that have not happened yet."""
+        return len(self._planned)

@@ -1,12 +1,10 @@
 """Faults on demand: what goes wrong between the bot and the stand-in Telegram, by script or by seeded chance."""
 
-import random
-from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.servers.faults import NetworkFault, drawn
+from tests.servers.faults import NetworkFault, Script, drawn
 
 FaultKind = Literal["flood", "bad_gateway", "reset", "stall", "cut_body", "conflict", "unauthorized"]
 POLLING = "getUpdates"
@@ -70,15 +68,13 @@ class _Planned:
         return self.method in (ANY, method) and self.chat in (None, chat)
 
 
-class Faults:
+class Faults(Script[Fault, _Planned]):
     """What is to go wrong next, and the record of what did."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.injected: list[Injected] = []
-        self._planned: deque[_Planned] = deque()
-        self._rates: list[tuple[Fault, float]] = []
         self._methods: frozenset[str] | None = None
-        self._random = random.Random(0)
 
     def next(self, method: str, *faults: Fault, chat: int | None = None) -> None:
         """Let the next calls of `method` ("*" = any), one for each fault, fail like this; with `chat` only there.
@@ -89,19 +85,8 @@ class Faults:
 
     def at_random(self, rates: Mapping[Fault, float], *, seed: int, methods: Collection[str] | None = None) -> None:
         """Let each call (of `methods`) fail with these probabilities, until `stop`. Conflicts hit getUpdates only."""
-        self._rates = list(rates.items())
+        self._by_chance(rates.items(), seed)
         self._methods = frozenset(methods) if methods is not None else None
-        self._random = random.Random(seed)
-
-    def stop(self) -> None:
-        """Nothing goes wrong any more."""
-        self._rates.clear()
-        self._planned.clear()
-
-    @property
-    def planned(self) -> int:
-        """Scripted faults that have not happened yet."""
-        return len(self._planned)
 
     @property
     def ambiguous_sends(self) -> list[Injected]:

@@ -19,7 +19,7 @@ from storage.base import Choices, StorageError
 from storage.sqlite import SqliteStore
 from storage.sqlite_file import MIGRATIONS, migrate, open_database
 from tests.program import ROOT
-from tests.storage.turns import ANNA, CHAT, answered, received, said
+from tests.storage.turns import ANNA, CHAT, answered, asked, received, said
 
 
 @pytest.fixture
@@ -31,12 +31,6 @@ def path(tmp_path: Path) -> Path:
 async def store(path: Path) -> AsyncIterator[SqliteStore]:
     async with SqliteStore(path) as opened:
         yield opened
-
-
-def asked(path: Path, statement: str) -> object:
-    """What another program sees in the file."""
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(statement).fetchone()[0]
 
 
 def found(folder: Path, word: str) -> list[str]:

@@ -2,9 +2,7 @@
 
 import asyncio
 import random
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from storage.base import DamagedError
 from storage.sqlite import SqliteStore
 from storage.sqlite_file import backup
-from tests.storage.turns import CHAT, answered
+from tests.storage.turns import CHAT, answered, asked
 
 
 @pytest.fixture
@@ -24,12 +22,6 @@ def path(tmp_path: Path) -> Path:
 async def store(path: Path) -> AsyncIterator[SqliteStore]:
     async with SqliteStore(path) as opened:
         yield opened
-
-
-def asked(path: Path, statement: str) -> object:
-    """What another program sees in the file."""
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(statement).fetchone()[0]
 
 
 def names(folder: Path) -> list[str]:

@@ -1,4 +1,8 @@
-"""Turns to store: who says what where, and how it is answered."""
+"""Turns to store: who says what where, and how it is answered; and what a file holds of them."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 from chat.incoming import Address, Incoming, Said, Sender
 from chat.messages import Message
@@ -39,3 +43,9 @@ async def given_up(store: Store, text: str, reason: str = "overloaded: 503", add
 async def history(store: Store, address: Address = CHAT) -> list[str]:
     """What is remembered of a conversation."""
     return [message.text for message in await store.history(address.conversation, 10**9)]
+
+
+def asked(path: Path, statement: str) -> object:
+    """What another program sees in the file."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(statement).fetchone()[0]
