@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -58,7 +59,9 @@ def account(asked: Sequence[Asked], messages: Sequence[Message], **more: object)
 def missed(found: Account) -> dict[str, str]:
     """Of the table that this account comes to, what doesn't meet its target."""
     server = DiscordServer()
-    made = Troubles(server, Program(Path(), {}), Town(server, random.Random(SEED)), SHORT, random.Random(SEED))
+    with TemporaryDirectory() as folder:  # it writes its config there, and is never started
+        program = Program(Path(folder), {})
+    made = Troubles(server, program, Town(server, random.Random(SEED)), SHORT, random.Random(SEED))
     made.kills += found.kills
     made.spans += found.troubles
     return {one.name: one.value for one in answers_given(found, made, "") if not one.met}
