@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 REQUIREMENT = "any-llm-sdk==1.40.2"
 # what the contract's tests need beside it, in the versions of the environment that runs this
 TOOLS = (
-    *("aiohttp", "aiohttp-socks", "pydantic", "pytest", "pytest-asyncio", "pytest-timeout", "pytest-xdist"),
-    *("pyyaml", "yarl"),
+    *("aiohttp", "aiohttp-socks", "hypothesis", "pydantic", "pytest", "pytest-asyncio", "pytest-timeout"),
+    *("pytest-xdist", "pyyaml", "yarl"),
 )
 ROOT = Path(__file__).parents[2]
 FILES = [f"tests/providers/{name}.py" for name in ("test_contract", "test_contract_faults", "test_any_llm")]
