@@ -86,6 +86,8 @@ class Exchange:
         self._patience = patience
         self._lull = lull
         self._much = False  # more came at once than a rest could save
+        self._paused: asyncio.ReadTransport | None = None  # until the alarm
+        self._alarm: asyncio.TimerHandle | None = None
 
     @property
     def status(self) -> int:
@@ -110,30 +112,39 @@ class Exchange:
         return self
 
     async def __anext__(self) -> bytes:
-        if not self._much and (lull := self._lull()) > SHORTEST_REST_SECONDS:
-            await self._rest(min(LONGEST_REST_SECONDS, lull - BEFORE_LULL_ENDS_SECONDS))
+        lull = 0.0 if self._much else self._lull()
+        if lull > SHORTEST_REST_SECONDS:
+            self._rest(min(LONGEST_REST_SECONDS, lull - BEFORE_LULL_ENDS_SECONDS))
         try:
             with self._patience:
                 chunk = await self._content.readany()  # what iter_any() does
         except failures.FOREIGN as error:
             raise failures.from_exception(error, answering=True) from None
+        finally:
+            self._go_on()
         if not chunk:
             raise StopAsyncIteration
         self._much = len(chunk) >= READ_BUFFER_BYTES
         return chunk
 
-    async def _rest(self, seconds: float) -> None:
+    def _rest(self, seconds: float) -> None:
         """Leave what comes in the system's buffer. If aiohttp's own is full, its pause is left alone: it ends that."""
         connection = self._response.connection  # None: all of the body is here
         transport = connection.transport if connection else None
         if not isinstance(transport, asyncio.ReadTransport) or not transport.is_reading():
             return
         transport.pause_reading()
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            if not transport.is_closing():
-                transport.resume_reading()
+        self._paused = transport
+        # By a timer, not by a sleep: waking up this task only to let it wait again costs as much as reading does.
+        self._alarm = asyncio.get_running_loop().call_later(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        """End a rest, if there is one."""
+        if self._alarm and self._paused:
+            self._alarm.cancel()
+            if not self._paused.is_closing():
+                self._paused.resume_reading()
+        self._alarm = self._paused = None
 
     async def read(self, limit: int = MAX_BODY_BYTES) -> bytes:
         """The whole body. Raises `Garbled` where it has more than `limit` bytes."""
