@@ -35,7 +35,8 @@ _HALF_LINK = re.compile(rf"(?<![\w\]\\])!?{_LABEL}{_HALF_ADDRESS}\Z")
 _OPEN_LABEL = re.compile(r"(?<![\w\]\\\[])!?\[(?=[^\[\]\n]{1,200}\Z)")
 _NO_LABEL = re.compile(r"[ xX]?|\^?\w{1,3}")  # a box to tick; the number of a source
 _HALF_AUTOLINK = re.compile(r"<(?=(?:https?://|mailto:)[^\s<>]*\Z)", re.IGNORECASE)
-_LONGEST_LINK = 2500  # characters; a pattern should not search a whole answer
+_LONGEST_END = 2500  # characters in which what is half written is looked for: longer than any link
+_LONGEST_BLOCK = 8000  # characters; of thousands of open marks in one, each would be a look through all of it
 
 _BLOCKS = frozenset(
     {"Paragraph", "HtmlBlock", "Item", "TableCell", "BlockQuote", "Heading", "CodeBlock", "Table", "List"}
@@ -65,6 +66,8 @@ def _closed_text(text: str) -> str:
     """The same of what stands behind the last block of code."""
     text = _without_marks(text)
     start = _last_block(text)
+    if len(text) - start > _LONGEST_BLOCK:
+        return text
     return text[:start] + _with_rule(
         _with_closing_marks(_with_bars_in_code(_without_half_link(loosened(text[start:]))))
     )
@@ -76,14 +79,15 @@ def _without_last_line(source: str, pattern: re.Pattern[str]) -> str:
 
 
 def _without_marks(text: str) -> str:
+    head, tail = text[:-_LONGEST_END], text[-_LONGEST_END:]
     before = None
-    while before != text:
-        before = text
-        text = _without_last_line(_without_last_line(text.rstrip(), _ONLY_MARKS), _HALF_DEFINITION).rstrip()
-        begin = max(text.rfind("\n") + 1, len(text) - 100)
+    while before != tail:
+        before = tail
+        tail = _without_last_line(_without_last_line(tail.rstrip(), _ONLY_MARKS), _HALF_DEFINITION).rstrip()
+        begin = max(tail.rfind("\n") + 1, len(tail) - 100)
         for pattern in _HALF_MARKS:
-            text = text[:begin] + pattern.sub("", text[begin:], count=1)
-    return text
+            tail = tail[:begin] + pattern.sub("", tail[begin:], count=1)
+    return head + tail
 
 
 def _last_block(text: str) -> int:
@@ -95,7 +99,7 @@ def _last_block(text: str) -> int:
 
 
 def _without_half_link(block: str) -> str:
-    head, tail = block[:-_LONGEST_LINK], block[-_LONGEST_LINK:]
+    head, tail = block[:-_LONGEST_END], block[-_LONGEST_END:]
     if "<" in tail:
         tail = _HALF_AUTOLINK.sub("", tail, count=1)
     if "[" not in tail:

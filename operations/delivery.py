@@ -17,10 +17,12 @@ from chat.replies import Final, ReplyState
 from messengers.base import Chat, MessageGone, MessengerError, PlaceGone, Refused, SlowDown, Unchangeable
 from messengers.buckets import Priority
 from messengers.budget import Permitted
+from messengers.commonmark import cleaned
 from messengers.fences import open_fence
 from messengers.live_reply import Settled, uninterrupted
 from messengers.meanwhile import above
 from messengers.screen import Layout, Screen
+from messengers.unfinished import closed
 from storage.base import insist
 
 log = logging.getLogger(__name__)
@@ -218,12 +220,16 @@ class Delivery:
 
 
 def source(final: Final) -> str:
-    """The Markdown of the final form: the text with its open fence closed, the thoughts above it, the note below."""
+    """The Markdown of the final form: the thoughts above the text, the note below it.
+
+    A note stands where an answer was stopped or cut. So what is half written above it looks as it did while it grew.
+    """
     text = above(final.thoughts, final.text)
     if not final.note:
         return text
     if not text.strip():
         return final.note
+    text = closed(cleaned(text)) or text
     fence = open_fence(text)
     closing = f"\n{fence.prefix}{fence.marker}" if fence else ""
     return f"{text}{closing}\n\n{final.note}"

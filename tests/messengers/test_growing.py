@@ -14,6 +14,7 @@ from messengers.discord.rendering import DiscordDialect
 from messengers.fences import open_fence
 from messengers.splitting import Part, settled, split
 from messengers.telegram.rendering import TelegramDialect
+from messengers.unfinished import closed
 from tests.markdown_text import letters, missing, said
 from tests.messengers.discord.client_view import seen
 from tests.messengers.telegram.test_rendering import assert_taken
@@ -166,3 +167,10 @@ BLOCK = st.one_of(
 @given(st.lists(BLOCK, min_size=1, max_size=4).map("\n\n".join), st.sampled_from([Telegram(), Discord()]))
 def test_any_answer_grows_without_taking_anything_away(source: str, dialect: Dialects) -> None:
     assert_grows(source, dialect, step=7)
+
+
+def test_a_block_of_thousands_of_open_marks_is_left_as_it_is() -> None:
+    """Each of them would be a look through all of it: minutes, in which nobody else is answered."""
+    block = "**a " * 50_000
+    assert closed(block) == block.rstrip()
+    assert closed(f"{block}\n\nso **it") == f"{block}\n\nso **it**", "what stands behind it isn't"

@@ -390,11 +390,16 @@ def by_token(token: str, seconds: float = 900) -> Address:
         ("1. so:\n   ```\n   x", "1. so:\n   ```\n   x\n   ```\n\nNote."),
         ("> ```\n> x", "> ```\n> x\n> ```\n\nNote."),
         ("```\nx\n```", "```\nx\n```\n\nNote."),
+        ("a **bold `co", "a **bold `co`**\n\nNote."),
+        ("half is $\\frac{1", "half is $\\frac{1}$\n\nNote."),
+        ("see [the page](https://exa", "see the page\n\nNote."),
+        ("It costs $5", "It costs $5\n\nNote."),
     ],
 )
-def test_a_note_stands_below_the_text_and_never_inside_a_fence_that_was_left_open(text: str, below: str) -> None:
+def test_a_note_stands_below_the_text_and_never_inside_of_what_was_left_open(text: str, below: str) -> None:
     assert source(Final(text, "Note.")) == below
 
 
 def test_without_a_note_the_text_is_left_as_it_is() -> None:
     assert source(Final("```\nx")) == "```\nx"
+    assert source(Final("a **bold")) == "a **bold"
