@@ -150,7 +150,7 @@ class Bucket:
         self._tokens = 1.0  # for a single try: whatever was there before isn't the messenger's count
         lesson = self.lesson or Lesson(self._known, 0, now, 0.0)
         is_told = any(isinstance(window, Told) for window in self._windows.values())
-        if self._history.refuse() and self._learns and not is_told:
+        if self._history.refuse(seconds) and self._learns and not is_told:
             used = Limits(self._burst, self._per_second)
             lesson = Lesson(*self._history.learn(self._known, used, now, self.lesson), now, 0.0)
         self.lesson = Lesson(lesson.limits, lesson.refusals, lesson.learned_at, self._blocked_until)

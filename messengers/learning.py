@@ -94,6 +94,7 @@ class History:
         self._calls: deque[float] = deque(maxlen=REMEMBERED)
         self._refused: deque[float] = deque(maxlen=REFUSALS_REMEMBERED)
         self._in_vain = 0  # tries after a penalty that were refused, since a call was taken
+        self._penalty = 0.0  # the last one
 
     def call(self, at: float) -> None:
         """One is made."""
@@ -104,8 +105,8 @@ class History:
         if self._calls:
             self._calls.pop()
 
-    def refuse(self) -> bool:
-        """The last one was refused. False: that tells nothing new.
+    def refuse(self, seconds: float) -> bool:
+        """The last one was refused, and all others are for so long. False: that tells nothing new.
 
         It was under way when another one was refused; or it is one more try after a penalty, none of which was taken:
         the first of them shows that more is counted than the penalty told, the others that nothing passes at all.
@@ -113,6 +114,7 @@ class History:
         if not self._called_since():
             return False
         refused = self._calls.pop()
+        self._penalty = seconds
         self._in_vain = 0 if not self._refused or self._called_since() else self._in_vain + 1
         self._refused.append(refused)
         return self._in_vain <= 1
@@ -130,7 +132,10 @@ class History:
         begun = self._calls[0] if self._calls else self._refused[-1]
         refused = [(at, True) for at in self._refused if at >= begun]  # those that nothing is known around tell nothing
         events = sorted([(at, False) for at in self._calls] + refused)
-        return best(known, used, events, count), lasting
+        # To wait for the penalty before each call is the worst that can come: to be slower than that helps nobody.
+        slowest = max(known.slowest, min(used.per_second, 1 / (self._penalty + 1 / known.per_second)))
+        found = best(known, used, events, count)
+        return Limits(found.burst, max(slowest, found.per_second)), lasting
 
 
 Event = tuple[float, bool]  # a call's time, and whether it was refused

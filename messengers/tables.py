@@ -9,7 +9,8 @@ from itertools import zip_longest
 from typing import Any
 
 from messengers.commonmark import LINE_BREAK, Event
-from messengers.formulas import readable, stands_as_formula
+from messengers.formulas import stands_as_formula
+from messengers.latex import readable
 
 _LONGEST_LABEL = 60
 WIDEST = 36  # columns of a monospaced font that a phone shows in one line

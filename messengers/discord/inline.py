@@ -6,7 +6,8 @@ from typing import Any
 
 from messengers.commonmark import LINE_BREAK
 from messengers.discord.escaping import address_of, code_block, code_span, escaped
-from messengers.formulas import readable, stands_as_formula
+from messengers.formulas import stands_as_formula
+from messengers.latex import readable
 
 _STRIKE, _BOLD, _ITALIC = "Strikethrough", "Strong", "Emphasis"
 _LINK = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)

@@ -11,7 +11,8 @@ from typing import Any
 
 from messengers import commonmark
 from messengers.commonmark import LINE_BREAK, Event
-from messengers.formulas import readable, stands_as_formula
+from messengers.formulas import stands_as_formula
+from messengers.latex import readable
 from messengers.tables import without_tables
 
 _TAB = "    "  # Telegram makes one space of a tab

@@ -131,6 +131,24 @@ def test_however_often_calls_are_refused_without_reason_answers_still_arrive() -
     run_virtual(work())
 
 
+@pytest.mark.parametrize(("penalty", "gap"), [(1, 2), (3, 4), (60, 10)])
+def test_a_place_is_never_slower_than_if_it_was_refused_before_each_call_nor_than_a_tenth(
+    penalty: float, gap: float
+) -> None:
+    """What is over in a second teaches little: to be careful must not cost more than to be refused."""
+
+    async def work() -> None:
+        bucket = Bucket(KNOWN)
+        for _ in range(30):
+            for _ in range(2):
+                await bucket.take(Priority.FINAL)
+            bucket.slow_down(penalty)
+        assert bucket.lesson
+        assert bucket.lesson.limits.per_second == pytest.approx(1 / gap)
+
+    run_virtual(work())
+
+
 @pytest.mark.parametrize("seconds", [1, 5, 60])
 def test_a_time_in_which_nothing_passes_makes_a_place_slower_for_two_days_and_not_for_weeks(seconds: float) -> None:
     async def work() -> None:

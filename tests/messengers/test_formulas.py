@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messengers.formulas import is_formula, readable
+from messengers.formulas import is_formula
+from messengers.latex import readable
 
 COMMANDS = ("sqrt", "overline", "underline", "frac", "hat", "binom", "mathbf", "substack", "cancel", "begin", "text")
 
