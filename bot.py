@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from composition import Record, open_models, with_local_servers
+from composition import Record, open_models, provider_of, to_be_listed, with_listed, with_local_servers
 from config import Config, ConfigError, load
 from handlers import BY_NAME, menu
 from handlers.access import Access
@@ -33,6 +33,7 @@ from operations.redaction import set_up_log
 from operations.tasks import Tasks, first_to_end
 from operations.watching import ConfigChanges
 from providers.http import HttpSettings
+from providers.listing import USUAL, Listings, Pauses
 from providers.offline import Offline
 from storage.base import Store
 from storage.sqlite import SqliteStore
@@ -85,13 +86,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def run(config: Config) -> None:
+async def run(config: Config, pauses: Pauses = USUAL) -> None:
     """Open what lives long, go on with what was left undone, and run until SIGTERM or Ctrl-C."""
     config = await with_local_servers(config)
     ended, reload = asyncio.Event(), asyncio.Event()
     changes = ConfigChanges(config.files, reload)  # before all that takes time: no change is to be missed
     for number, event in ((signal.SIGINT, ended), (signal.SIGTERM, ended), (signal.SIGHUP, reload)):
         asyncio.get_running_loop().add_signal_handler(number, event.set)
+    listings = Listings(provider_of, pauses)
+    await first_to_end(ended.wait(), listings.ask(to_be_listed(config)))
     async with AsyncExitStack() as stack:
         texts = Texts.load(config.language)  # once: parsing them takes a tenth of a second
         messengers = await _messengers(config, texts, stack)
@@ -100,7 +103,7 @@ async def run(config: Config) -> None:
         tasks = await stack.enter_async_context(Tasks())
         counts = Counts()
         outbox = Outbox(lambda address: messengers[address.messenger].open(address), store, tasks, counts.note)
-        program = Program(config, messengers, store, outbox, tasks, texts=texts, note=counts.note)
+        program = Program(config, messengers, store, outbox, tasks, texts=texts, note=counts.note, listings=listings)
         reception = await outliving.enter_async_context(program)
         recent = await store.recent_places(RECENT_SECONDS)
         for messenger in messengers.values():
@@ -117,6 +120,7 @@ async def run(config: Config) -> None:
             house.start(prune_daily(store, config.storage.retention_days, now), "retention")
             house.start(follow_changes(store, partial(reception.take_up, messengers)), "changes")
             house.start(limits.keep(store, budgets), "limits")
+            house.start(listings.follow(program.list_again), "listings")
             house.start(watch(reception.running_for, _patience(config)), "watch")
             await first_to_end(house.crash(), _serve(program, reception, tasks, ended, changes))
 
@@ -160,9 +164,13 @@ class Program:
         *,
         texts: Texts,
         note: Note,
+        listings: Listings,
     ) -> None:
         self._note = note
-        self.config = config
+        self._listings = listings
+        self._read = config  # as it was read, without what providers list
+        self.config = with_listed(config, listings.lists)
+        self._changing = asyncio.Lock()  # listing takes seconds: nobody else is to change the config meanwhile
         self.texts = texts
         self.messengers = messengers
         self._outbox = outbox
@@ -190,24 +198,41 @@ class Program:
 
     async def reload(self) -> Sequence[str]:
         """Read the config again; the faults, if it can't be used: then everything stays as it is."""
-        try:
-            config = await with_local_servers(load(self.config.source, os.environ))
-        except ConfigError as error:
-            log.error("the config can't be used, the earlier one stays:\n%s", error)
-            return [str(fault) for fault in error.faults]
+        async with self._changing:
+            try:
+                config = await with_local_servers(load(self.config.source, os.environ))
+            except ConfigError as error:
+                log.error("the config can't be used, the earlier one stays:\n%s", error)
+                return [str(fault) for fault in error.faults]
+            self._warn_of_what_stays(config)
+            set_up_log(config.log, config.secrets() | self.config.secrets())
+            await self._listings.ask(to_be_listed(config))
+            await self._use(config, Texts.load(config.language))
+            log.info("the config was read again")
+            return ()
+
+    async def list_again(self) -> None:
+        """Ask those providers for their models whose time has come, and offer what they list now."""
+        async with self._changing:
+            await self._listings.ask_again()
+            if with_listed(self._read, self._listings.lists).models != self.config.models:
+                await self._use(self._read, self.texts)
+                log.info("what providers list has changed: %d models are offered now", len(self.config.models))
+
+    def _warn_of_what_stays(self, config: Config) -> None:
         if (config.telegram, config.discord, config.playground, config.storage, config.health) != (
             self.config.telegram, self.config.discord, self.config.playground, self.config.storage, self.config.health
         ):  # fmt: skip
             log.warning("what changed in a messenger, storage or health takes effect at the next start")
-        set_up_log(config.log, config.secrets() | self.config.secrets())
+
+    async def _use(self, read: Config, texts: Texts) -> None:
+        """Answer by this config from the next turn on."""
+        config = with_listed(read, self._listings.lists)
         providers, earlier = AsyncExitStack(), self._providers
-        texts = Texts.load(config.language)
         services = await self._services(config, texts, providers)
-        self.config, self.texts, self._providers = config, texts, providers
+        self._read, self.config, self.texts, self._providers = read, config, texts, providers
         self._earlier.append(earlier)
         self._tasks.start(self._retire(services, earlier), "reload")
-        log.info("the config was read again")
-        return ()
 
     async def _retire(self, services: Services, earlier: AsyncExitStack) -> None:
         """Close the providers of before when the last answer of theirs is over."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,7 +24,7 @@ from chat.errors import (
 from config import Config
 from handlers.adapting import adapted
 from handlers.services import ImageModel, Model
-from handlers.settings import ModelSettings
+from handlers.settings import ALL_LISTED, ModelSettings
 from operations.marks import Marks
 from operations.metrics import Histogram
 from providers import PROVIDERS, local
@@ -134,6 +134,32 @@ async def with_local_servers(config: Config, places: Iterable[local.Candidate] |
     return config.model_copy(
         update={"providers": {**providers, **config.providers}, "models": {**models, **config.models}}
     )
+
+
+def to_be_listed(config: Config) -> Mapping[str, BaseModel]:
+    """The providers of which all models are offered (`model: "*"`), by name, each once."""
+    names = dict.fromkeys(each.provider for each in config.models.values() if each.model == ALL_LISTED)
+    return {name: config.providers[name] for name in names}
+
+
+def with_listed(config: Config, lists: Mapping[str, Sequence[str]]) -> Config:
+    """The config with each entry of `model: "*"` replaced, in its place, by what its provider lists.
+
+    Each is named as the provider calls it, and has the entry's other settings. Where that is the name of another entry,
+    it is left out; where an earlier `"*"` lists it too, it is offered as `name (entry)`. Where nothing is listed the
+    entry stays: asking for it tells what is wrong with its provider.
+    """
+    kept = {name for name, each in config.models.items() if each.model != ALL_LISTED or not lists.get(each.provider)}
+    models: dict[str, ModelSettings] = {}
+    for entry, settings in config.models.items():
+        if entry in kept:
+            models[entry] = settings
+            continue
+        for listed in lists[settings.provider]:
+            if listed not in kept:
+                name = f"{listed} ({entry})" if listed in models else listed
+                models[name] = settings.model_copy(update={"model": listed})
+    return config.model_copy(update={"models": models})
 
 
 @dataclass(frozen=True, slots=True)

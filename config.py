@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from handlers.access import AccessSettings
-from handlers.settings import ImageModelSettings, LimitsSettings, ModelSettings, RepliesSettings
+from handlers.settings import ALL_LISTED, ImageModelSettings, LimitsSettings, ModelSettings, RepliesSettings
 from messengers.discord.settings import DiscordSettings
 from messengers.playground.settings import PlaygroundSettings
 from messengers.telegram.settings import TelegramSettings
@@ -99,6 +99,10 @@ def _placed(storage: StorageSettings, folder: Path) -> StorageSettings:
     """The storage with its file's whole path: nothing depends on where the bot was started."""
     kind, _, file = storage.url.partition(":")
     return storage.model_copy(update={"url": f"{kind}:{(folder / file).resolve()}"})
+
+
+def _is_a_list(model: object) -> bool:
+    return isinstance(model, dict) and model.get("model") == ALL_LISTED
 
 
 class _Answering(NamedTuple):
@@ -261,6 +265,8 @@ class _Judge:
                     self._add(fault(path, ("names a model that isn't there", near)))
                 elif other == name:
                     self._add(fault(path, FALLS_BACK_TO_ITSELF))
+                elif isinstance(other, str) and _is_a_list(models[other]):
+                    self._add(fault(path, FALLS_BACK_TO_A_LIST))
                 elif other in fallback[:number]:
                     self._add(fault(path, ("names a model for the second time", LEAVE_OUT[1])))
 
@@ -285,5 +291,6 @@ NOBODY_DRAWS_THERE: Problem = (
 NOT_TEXT: Problem = ("must be text", "put it into quotes")
 NO_TEXT: Problem = ("is empty", "write the prompt behind its name, or leave it out")
 TAKEN_NAME: Problem = ("is a name that /system has a use for", "choose another one")
+FALLS_BACK_TO_A_LIST: Problem = ("names all models that a provider lists", "name one model")
 FALLS_BACK_TO_ITSELF: Problem = ("names the model itself", "name another one, or leave it out")
 BAD_NAME: Problem = ("is not a good name", "use letters, digits and . _ - + /, at most 40 of them")

@@ -13,11 +13,14 @@ from typing import TextIO
 from zoneinfo import ZoneInfo
 
 from chat.messages import Message
-from composition import Record, open_models, provider_of, with_local_servers
+from composition import Record, open_models, provider_of, to_be_listed, with_listed, with_local_servers
 from config import Config
+from handlers.model import unknown
+from handlers.settings import ALL_LISTED
 from operations import asking, dead_letters, status
 from operations.redaction import RedactingFormatter, set_up_log
 from providers.base import ReplyRequest
+from providers.listing import Listings
 from storage.base import Store
 from storage.sqlite import SqliteStore
 from storage.sqlite_file import backup
@@ -130,9 +133,11 @@ async def _models(call: Call) -> int:
 
 async def _ask(call: Call) -> int:
     """One model without its fallbacks: it is the one that is to be tried."""
-    config, language, name = await with_local_servers(call.config), call.language, call.options.model
+    language, name = call.language, call.options.model
+    config = await _offering(name, await with_local_servers(call.config))
     if name not in config.models:
-        return call.fail("model.unknown", MISUSED, name=name, names=", ".join(config.models))
+        sys.stderr.write(f"{call.formatter.redacted(unknown(name, list(config.models), language, mark=''))}\n")
+        return MISUSED
     settings = config.models[name].model_copy(update={"fallback": ()})
     providers = {settings.provider: config.providers[settings.provider]}
     alone = {"providers": providers, "models": {name: settings}, "image_models": {}}
@@ -144,6 +149,15 @@ async def _ask(call: Call) -> int:
         sys.stderr.write(f"{language.say('cli.asking', model=name, provider=settings.provider)}\n")
         answer = call.terminal(sys.stdout, redacted=False)  # a model's answer is never redacted
         return await asking.ask(partial(provider.stream_reply, request), language, answer, call.terminal(sys.stderr))
+
+
+async def _offering(name: str, config: Config) -> Config:
+    """With what providers list, unless the config itself names the model."""
+    if name in config.models and config.models[name].model != ALL_LISTED:
+        return config
+    listings = Listings(provider_of)
+    await listings.ask(to_be_listed(config))
+    return with_listed(config, listings.lists)
 
 
 async def _status(call: Call) -> int:

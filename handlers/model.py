@@ -1,5 +1,7 @@
 """/model: which models there are, and which one answers in this conversation."""
 
+import difflib
+import itertools
 import zlib
 from collections.abc import Mapping, Sequence
 
@@ -13,6 +15,7 @@ from texts import Language
 
 COMMAND = Command("model", options=(Option(suggests=True),), discreet=True)
 PAGE = 20  # buttons
+MOST_NAMED = 20  # in a sentence
 
 
 def model_id(name: str) -> int:
@@ -28,10 +31,28 @@ async def handle(turn: Turn, services: Services) -> Outcome:
         return Outcome(await _list(turn, services, language, page=None), turn.reply)
     found = [model for model in services.models.values() if model.name.lower() == name.lower()]
     if not found:
-        names = ", ".join(f"`{each}`" for each in services.models)
-        return Outcome(Final("", language.say("model.unknown", name=name.replace("`", ""), names=names)), turn.reply)
+        return Outcome(Final("", unknown(name.replace("`", ""), list(services.models), language)), turn.reply)
     await services.store.choose(asked.address.room, model=found[0].name)
     return Outcome(Final(language.say("model.chosen", model=found[0].name)), turn.reply)
+
+
+def unknown(name: str, names: Sequence[str], language: Language, mark: str = "`") -> str:
+    """The sentence that there is no such model, with those that there are between marks; of many the nearest ones."""
+    shown = ", ".join(f"{mark}{each}{mark}" for each in _nearest(name, names))
+    if len(names) <= MOST_NAMED:
+        return language.say("model.unknown", name=name, names=shown)
+    return language.say("model.unknown_of_many", name=name, names=shown, count=len(names))
+
+
+def _nearest(name: str, names: Sequence[str]) -> Sequence[str]:
+    """In the list's order, where there are few; else those that have the name in theirs, and then similar ones."""
+    if len(names) <= MOST_NAMED:
+        return names
+    typed, by_lower = name.lower(), {each.lower(): each for each in names}
+    having = [each for lower, each in by_lower.items() if typed in lower]
+    similar = [by_lower[lower] for lower in difflib.get_close_matches(typed, by_lower, MOST_NAMED, cutoff=0.4)]
+    nearest = dict.fromkeys((*having, *similar)) or names
+    return list(itertools.islice(nearest, MOST_NAMED))
 
 
 async def press(turn: Turn, pressed: Pressed, services: Services) -> Outcome:

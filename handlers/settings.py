@@ -52,11 +52,14 @@ class RepliesSettings(BaseModel, frozen=True, extra="forbid"):
     fresh_after_seconds: Annotated[Count, Field(ge=0, le=86400)] = 60
 
 
+ALL_LISTED = "*"  # as `model`: the entry stands for all models that its provider lists
+
+
 class ModelSettings(BaseModel, frozen=True, extra="forbid"):
     """One entry of `models:`. `parameters` go to the provider as they are."""
 
     provider: str  # its name under `providers:`
-    model: str = ""  # as the provider calls it; empty where it has only one
+    model: str = ""  # as the provider calls it; empty where it has only one; or `ALL_LISTED`
     vision: bool = False  # whether it may be sent images
     context_tokens: Annotated[Count, Field(ge=256, le=100_000_000)] = 16_000  # what history is fitted to
     parameters: Parameters = {}

@@ -18,7 +18,9 @@ async def suggest(asked: Invoked, option: str, services: Services) -> Sequence[S
         return ()
     typed = asked.text.strip().lower()
     found = [each for each in await source(asked, services) if typed in each.value.lower()]
-    return sorted(found, key=lambda each: not each.value.lower().startswith(typed))[:MOST]
+    found.sort(key=lambda each: not each.value.lower().startswith(typed))
+    current = [each for each in found[MOST:] if each.current]  # is to be seen, wherever it stands
+    return [*found[: MOST - len(current)], *current]
 
 
 async def _models(asked: Invoked, services: Services) -> list[Suggestion]:

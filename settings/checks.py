@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel
 
-from settings.faults import LEAVE_OUT, Fault, Path, Problem, fault
+from settings.faults import Fault, Path, Problem, fault
 
 Check = Callable[[str], Problem | None]
 SHORTEST_PASSWORD = 8
@@ -172,7 +172,9 @@ def _admin(value: str) -> Problem | None:
 
 
 def _one_model(value: str) -> Problem | None:
-    return (f"as * {LEAVE_OUT[0]}", "name one model") if value == "*" else None
+    return (
+        ("is * (all that are listed), but pictures need one model", "name the one that draws") if value == "*" else None
+    )
 
 
 # by section and setting; "*": in every section
@@ -188,7 +190,6 @@ FORMS: Mapping[Path, Check] = {
     ("access", "admins"): _admin,
     ("access", "allow"): _access,
     ("access", "block"): _access,
-    ("models", "model"): _one_model,
     ("image_models", "model"): _one_model,
     ("*", "api_key"): _api_key,
     ("*", "api_base_url"): _web,

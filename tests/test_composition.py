@@ -12,7 +12,7 @@ import yaml
 
 from chat.errors import BadKey, CutOff, Overloaded, ProviderError, Unreachable
 from chat.messages import Image, Message
-from composition import Answering, Record, line, open_models
+from composition import Answering, Record, line, open_models, with_listed
 from config import load
 from handlers.settings import ModelSettings
 from providers.base import ImageRequest, ReplyRequest, Status
@@ -269,3 +269,15 @@ def test_who_is_stopped_is_neither_in_trouble_nor_out_of_it() -> None:
     record.note(Observation("openai", "quick", "reply", "stopped", "", None, 1.0))
     record.note(Observation("openai", "quick", "reply", "failed", "internal", None, 1.0))
     assert record.trouble == {"gpt": "overloaded"}
+
+
+async def test_each_listed_model_is_asked_by_its_own_name_falls_back_and_is_marked_alone(tmp_path: Path) -> None:
+    everything = {"second": {"model": "*", "fallback": ["third"]}}
+    async with chain(tmp_path, fallback=(), **everything) as before, AsyncExitStack() as stack:
+        config = with_listed(load(tmp_path / "config.yaml", {}), {"second": ("big", "small")})
+        answering = Chain(before.servers, await open_models(config, stack, before.record), before.record)
+        answering.servers[1].rule = lambda request: Answer(status=401) if request.body["model"] == "big" else None
+        assert await answering.ask("small") == ("Answer of the second.", None)
+        assert await answering.ask("big") == ("Answer of the third.", None)
+        assert [each.body["model"] for each in answering.servers[1].requests] == ["small", "big"]
+        assert answering.record.trouble == {"big": "bad_key"}

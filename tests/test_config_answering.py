@@ -47,6 +47,19 @@ def test_fewer_attempts_than_there_are_models_in_a_chain_is_told_for_the_last_wo
     assert list(faults) == ["limits.attempts_per_turn"] * wrong
 
 
+def test_all_that_is_listed_may_fall_back_to_one_model_and_none_to_all_that_is_listed(tmp_path: Path) -> None:
+    text = """
+    providers: {p: {type: offline}}
+    models: {a: {provider: p, fallback: [b, any]}, b: {provider: p}, any: {provider: p, model: "*", fallback: [%s]}}
+    """
+    assert faults_of(tmp_path, text.replace(", any]", "]") % "b") == {}
+    faults = faults_of(tmp_path, text % "any")
+    assert {path: (each.problem, each.remedy) for path, each in faults.items()} == {
+        "models.a.fallback[1]": ("names all models that a provider lists", "name one model"),
+        "models.any.fallback[0]": ("names the model itself", "name another one, or leave it out"),
+    }
+
+
 @pytest.mark.parametrize(
     ("settings", "wrong"),
     [

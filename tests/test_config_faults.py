@@ -137,15 +137,10 @@ def test_a_wrong_value_is_described(folder: Folder, text: str, path: str, proble
     assert folder.faults(text)[path].problem == problem
 
 
-@pytest.mark.parametrize(
-    ("text", "path"),
-    [
-        ("models: {a: {provider: a, model: '*'}}", "models.a.model"),
-        ("image_models: {a: {provider: a, model: '*'}}", "image_models.a.model"),
-    ],
-)
-def test_what_comes_later_is_refused_honestly(folder: Folder, text: str, path: str) -> None:
-    assert "not in this version" in folder.faults(text)[path].problem
+def test_pictures_need_one_model(folder: Folder) -> None:
+    fault = folder.faults("image_models: {a: {provider: a, model: '*'}}")["image_models.a.model"]
+    assert "pictures need one model" in fault.problem
+    assert fault.remedy == "name the one that draws"
 
 
 def test_a_fallback_that_is_misspelt_is_told_with_what_was_meant_and_never_the_model_itself(folder: Folder) -> None:

@@ -9,7 +9,7 @@ from chat.errors import BadKey, BotError, Overloaded
 from chat.events import Completed
 from chat.incoming import Address, Sender
 from chat.replies import Final
-from handlers.model import PAGE, model_id
+from handlers.model import MOST_NAMED, PAGE, model_id, unknown
 from handlers.services import Outcome
 from handlers.settings import ModelSettings
 from storage.base import Choices
@@ -161,6 +161,41 @@ async def test_a_name_that_there_isnt_is_told_with_those_that_there_are_and_chan
     sentence = scene.say("model.unknown", name=name.replace("`", ""), names="`Smart`, `quick`, `GPT-5 mini`")
     assert await scene.told(invoked("model", text=name)) == sentence
     assert await chosen(scene) == "Smart"
+
+
+HUNDREDS = [f"vendor{number % 7}/Chat-{number}" for number in range(397)] + [
+    "openai/GPT-4o",
+    "x/gpt-4o-mini",
+    "x/gpt-5",
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("gpt-4O", ["openai/GPT-4o", "x/gpt-4o-mini"]),  # has it
+        ("opnai/gpt4o", ["openai/GPT-4o"]),  # is similar
+        ("Chat-395", ["vendor3/Chat-395"]),
+        ("~~~", HUNDREDS[:MOST_NAMED]),
+        ("chat " * 800, []),
+    ],
+)
+async def test_of_hundreds_of_models_some_are_named_the_nearest_first_with_how_many_there_are(
+    name: str, first: list[str]
+) -> None:
+    scene = Scene(models=some(*HUNDREDS))
+    told = await scene.told(invoked("model", text=name))
+    start, _, names = told.removesuffix("`").partition(": `")
+    assert f"{start}: " == scene.say("model.unknown_of_many", name=name.strip(), count=400, names="")
+    assert names.split("`, `")[: len(first)] == first
+    assert len(names.split("`, `")) <= MOST_NAMED
+    assert set(names.split("`, `")) <= set(HUNDREDS)
+
+
+def test_up_to_a_score_of_models_are_all_named_in_their_order() -> None:
+    language = Scene().texts.of("en")
+    names = HUNDREDS[:MOST_NAMED]
+    assert unknown("x", names, language, mark="") == language.say("model.unknown", name="x", names=", ".join(names))
 
 
 async def test_a_button_chooses_and_its_list_shows_the_change_in_the_same_message() -> None:

@@ -34,6 +34,18 @@ async def test_never_more_than_a_messenger_shows() -> None:
     assert len(await values(Scene(models=many), "model", "")) == MOST
 
 
+async def test_of_hundreds_the_one_in_use_is_always_seen_and_each_is_found_by_typing() -> None:
+    """A chooser shows what is proposed where nothing is typed; the model in use is among it."""
+    names = [f"vendor/model-{number}" for number in range(400)]
+    scene = Scene(models={name: ModelSettings(provider="fake", model=name) for name in names})
+    await scene.store.choose("telegram:1001", model=names[333])
+    assert await values(scene, "model", "") == [*names[: MOST - 1], names[333]]
+    assert await values(scene, "model", "", "model-33") == ["vendor/model-33", *names[330:340]]
+    assert names[333] not in await values(scene, "model", "", "model-1"), "it must fit, too"
+    for name in names[::50]:
+        assert (await values(scene, "model", "", name))[0] == name
+
+
 async def test_models_that_draw_and_prompts_are_proposed_too() -> None:
     scene = Scene(painter=FakePainter(), prompts={"poet": "Rhyme."})
     assert await values(scene, "image", "model") == ["flux", "sketch"]
