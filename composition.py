@@ -31,20 +31,32 @@ from providers import PROVIDERS, local
 from providers.base import Provider
 from providers.http import HttpSettings
 from providers.openai import OpenAI
-from providers.wrappers import Candidate, Circuit, Fallback, Limited, Observation, Observed, Retrying, can_draw
+from providers.patience import SlowAnswer
+from providers.wrappers import (
+    Candidate,
+    Circuit,
+    Fallback,
+    Limited,
+    Observation,
+    Observed,
+    Retrying,
+    Supposing,
+    can_draw,
+)
 from providers.wrappers.circuit import ALL_MODELS
 
 log = logging.getLogger("parley")
 
 FIRST = (0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120)  # seconds until an answer begins
 
+OLLAMA_TOKENS = 4000
 
 # Marks that say something about a provider, and not about one of its models.
 OF_ALL_MODELS = frozenset(kind.key.removeprefix("error.") for kind in (Unreachable, HostGone, SpaceDown))
 # Failures that say something about one question: whoever looks at the list is somebody else.
 OF_A_QUESTION = frozenset(
     kind.key.removeprefix("error.")
-    for kind in (Blocked, RequestRefused, ContextTooLong, BodyTooLarge, PicturesTooLarge)
+    for kind in (Blocked, RequestRefused, ContextTooLong, BodyTooLarge, PicturesTooLarge, SlowAnswer)
 )
 
 
@@ -130,10 +142,19 @@ async def with_local_servers(config: Config, places: Iterable[local.Candidate] |
     if not found:
         return config
     providers = {each.preset: OpenAI.Settings(preset=each.preset, base_url=each.base_url) for each in found}
-    models = {name: ModelSettings(provider=each.preset, model=name) for each in found for name in each.models}
+    models = {name: _found(each.preset, name) for each in found for name in each.models}
     return config.model_copy(
         update={"providers": {**providers, **config.providers}, "models": {**models, **config.models}}
     )
+
+
+def _found(preset: str, model: str) -> ModelSettings:
+    """Ollama leaves out, and says nothing of it, what is beyond its context: 4096 tokens unless somebody set another.
+
+    Read in its documentation: `OLLAMA_CONTEXT_LENGTH`.
+    """
+    settings = ModelSettings(provider=preset, model=model)
+    return settings.model_copy(update={"context_tokens": OLLAMA_TOKENS}) if preset == "ollama" else settings
 
 
 def to_be_listed(config: Config) -> Mapping[str, BaseModel]:
@@ -193,7 +214,7 @@ def _shielded(config: Config, name: str, settings: BaseModel, record: Record) ->
     """A provider in the wrappers that its models share: its slots, and what is known of its server."""
     most = settings.max_concurrent if isinstance(settings, HttpSettings) else 0
     its_models = {model: each for model, each in config.models.items() if each.provider == name}
-    limited = Limited(provider_of(name, settings), most)
+    limited = Limited(Supposing(provider_of(name, settings)), most)
     return Circuit(Retrying(limited), partial(record.changed, its_models, record.config))
 
 

@@ -4,8 +4,11 @@ BotError                     one sentence for the person (`key` in locales/), th
 ├─ ProviderError             the model's side
 │  ├─ BadKey                 401, 403: the key is wrong, or may not use this
 │  ├─ NoCredit               402: the account has nothing left
+│  ├─ Unverified             the account must be verified before it may use this
+│  ├─ RegionRefused          403: not from where this bot runs
 │  ├─ ModelNotFound          404, or "model not supported"
 │  ├─ RequestRefused         400, 422: the server doesn't take this request
+│  ├─ ParameterRefused       400, 422: nor any other with this one of the configured parameters
 │  ├─ ContextTooLong         the conversation doesn't fit into the model
 │  │  └─ BodyTooLarge        413: it has too many bytes
 │  ├─ PicturesTooLarge       the question's pictures are more than the server takes
@@ -74,6 +77,18 @@ class NoCredit(ProviderError):
     key = "error.no_credit"
 
 
+class Unverified(ProviderError):
+    """The provider wants to know whose account it is before it may use the model, or stream it."""
+
+    key = "error.unverified"
+
+
+class RegionRefused(ProviderError):
+    """403 for where the request comes from: a country that isn't served, an address that is shut out."""
+
+    key = "error.region_refused"
+
+
 class ModelNotFound(ProviderError):
     """404, or a model that the server doesn't offer."""
 
@@ -84,6 +99,12 @@ class RequestRefused(ProviderError):
     """400 or 422 for a reason that has no class of its own."""
 
     key = "error.request_refused"
+
+
+class ParameterRefused(ProviderError):
+    """400 or 422 for a setting of the config, which concerns every question. `arguments` has its name, `parameter`."""
+
+    key = "error.parameter_refused"
 
 
 class ContextTooLong(ProviderError):

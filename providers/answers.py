@@ -20,9 +20,10 @@ async def opened(
 
     The first answer event is text or `Completed`; empty text is none. Reasoning before it is told to `status`, and
     comes out with the rest: a model that breaks off while it thinks hasn't begun, and may be asked again. (Without a
-    `status` to tell, reasoning is an answer event too.) What the generator raises before the first one is raised by
-    entering. Text comes out fit to be shown (`TextCleaner`), nothing comes after `Completed`, and a
-    generator that ends without it raises `CutOff` with `arguments` (`provider`, `model`).
+    `status` to tell, reasoning is an answer event too.) Empty reasoning says that there is some, and doesn't come out.
+    What the generator raises before the first one is raised by entering. Text comes out fit to be shown
+    (`TextCleaner`), nothing comes after `Completed`, and a generator that ends without it raises `CutOff` with
+    `arguments` (`provider`, `model`).
     """
     async with aclosing(events):
         answer = _Answer(events, arguments)
@@ -40,16 +41,17 @@ class _Answer:
         self._reasoning = TextCleaner()
         self._ready: list[ReplyEvent] = []
         self._completed = False
+        self._reasons = False
 
     async def begin(self, status: StatusSink | None) -> None:
         """Read up to the first answer event."""
-        reasoned = False
+        told = False
         while not self._ready or (status and isinstance(self._ready[-1], ReasoningDelta)):
             await self._read()
             if self._ready[-1:] == [Replaced("")]:
                 self._ready.pop()
-            if status and not reasoned and self._ready and isinstance(self._ready[0], ReasoningDelta):
-                reasoned = True
+            if status and self._reasons and not told:
+                told = True
                 status(Status(THINKING))
 
     def __aiter__(self) -> AsyncIterator[ReplyEvent]:
@@ -68,6 +70,7 @@ class _Answer:
         except StopAsyncIteration:
             raise CutOff("the answer ended without its end mark", retry_after=None, **self._arguments) from None
         self._completed = isinstance(event, Completed)
+        self._reasons |= isinstance(event, ReasoningDelta)
         self._ready += self._cleaned(event)
 
     def _cleaned(self, event: ReplyEvent) -> list[ReplyEvent]:

@@ -1,5 +1,6 @@
 """Anthropic's own API, `POST /v1/messages`, and servers that imitate it (LiteLLM, Jan, llama.cpp, …)."""
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Self
@@ -14,6 +15,9 @@ from providers.base import Capabilities, ModelInfo, ReplyRequest, StatusSink
 from providers.http import Exchange, HttpClient, HttpSettings, checked_base_url, checked_key
 from providers.stream import ServerEvent, server_events
 from providers.wire import anthropic
+from providers.wire.anthropic_manners import USUAL, Manner
+
+log = logging.getLogger(__name__)
 
 TRAILER_SECONDS = 2.0  # how long the end mark may take once the text is complete
 MOST_PAGES = 10
@@ -27,7 +31,7 @@ class AnthropicSettings(HttpSettings, frozen=True, extra="forbid"):
     base_url: str = "https://api.anthropic.com"
     api_key: SecretStr = SecretStr("")
     anthropic_version: str = Field(default="2023-06-01", pattern=r"^[\w.-]+$")
-    max_tokens: int = Field(default=4096, ge=1)  # of an answer, where the model's parameters don't say
+    max_tokens: int = Field(default=16_000, ge=1)  # of an answer, where the model's parameters don't say
     prompt_caching: bool = True  # have long prompts kept for five minutes; see wire/anthropic.py
 
     _api_key = field_validator("api_key")(checked_key)
@@ -46,6 +50,7 @@ class Anthropic:
     def __init__(self, name: str, settings: AnthropicSettings) -> None:
         key = settings.api_key.get_secret_value()
         self._name = name
+        self._manners: dict[str, Manner] = {}  # of models that refused the usual one
         self._settings = settings
         headers = {"anthropic-version": settings.anthropic_version} | ({"x-api-key": key} if key else {})
         self._http = HttpClient(name, settings, headers=headers, secrets=(key,), redirects=False)
@@ -60,11 +65,11 @@ class Anthropic:
     ) -> AbstractAsyncContextManager[AsyncIterable[ReplyEvent]]:
         """As in the contract; this protocol tells `status` that the model thinks.
 
-        An answer is gone on with by leaving it open. Models since Claude 4.6 refuse that: they are asked to go on, in
-        a second request that counts as none, for the first was refused before it cost anything.
+        An answer is gone on with by leaving it open. Models since Claude 4.6 refuse that, those since 4.7 some
+        parameters, and old ones an answer of so many tokens: each is asked as it wants to be, in another request that
+        counts as none, for the first was refused before it cost anything.
         """
-        answer = self._continue(request) if request.continues else self._ask(request)
-        return opened(answer, status, provider=self._name, model=request.model)
+        return opened(self._answer(request), status, provider=self._name, model=request.model)
 
     async def models(self) -> Sequence[ModelInfo]:
         """What `GET /v1/models` lists now, all its pages."""
@@ -87,15 +92,8 @@ class Anthropic:
     async def __aexit__(self, *exc: object) -> None:
         await self._http.__aexit__(*exc)
 
-    async def _continue(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
-        asking = self._ask(request)
-        try:
-            first = await anext(asking)
-        except RequestRefused as refused:
-            if "prefill" not in refused.details.lower() and "final assistant" not in refused.details.lower():
-                raise
-            asking = self._ask(request, prefills=False)
-            first = await anext(asking)
+    async def _answer(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
+        asking, first = await self._begin(request)
         try:
             yield first
             async for event in asking:
@@ -103,12 +101,32 @@ class Anthropic:
         finally:
             await asking.aclose()
 
-    async def _ask(self, request: ReplyRequest, *, prefills: bool = True) -> AsyncGenerator[ReplyEvent, None]:
+    async def _begin(self, request: ReplyRequest) -> tuple[AsyncGenerator[ReplyEvent, None], ReplyEvent]:
+        """An answer and its first event, in a manner that the model takes: each that it refuses is tried once."""
+        manner = self._manners.get(request.model, USUAL)
+        refused: list[str] = []
+        while True:
+            asking = self._ask(request, manner)
+            try:
+                first = await anext(asking)
+            except RequestRefused as error:
+                other = manner.after(request, error.details)
+                if other is None:
+                    raise
+                manner, what = other
+                refused.append(what)
+                continue
+            if refused:
+                log.warning("%s refuses %s: from now on it is asked without", request.model, ", ".join(refused))
+                self._manners[request.model] = manner
+            return asking, first
+
+    async def _ask(self, request: ReplyRequest, manner: Manner) -> AsyncGenerator[ReplyEvent, None]:
         settings, url = self._settings, f"{self._settings.base_url}/v1/messages"
         body = anthropic.request_body(
-            request, max_tokens=settings.max_tokens, caching=settings.prompt_caching, prefills=prefills
+            request, max_tokens=settings.max_tokens, caching=settings.prompt_caching, manner=manner
         )
-        open_ended = request.continues and prefills and not anthropic.thinks(request)
+        open_ended = request.continues and manner.prefills and not anthropic.thinks(manner.kept(request))
         reader = anthropic.AnswerReader(anthropic.open_end(request) if open_ended else "")
         headers = {"Accept": "text/event-stream"}
         async with self._http.exchange(
@@ -136,4 +154,6 @@ def _read(reader: anthropic.AnswerReader, said: ServerEvent, answer: Exchange) -
     events = list(reader.read(said.json())) if said.data.strip() else []
     if reader.finished:
         answer.hurry(TRAILER_SECONDS)
+    elif reader.thinking:
+        answer.paused()
     return events

@@ -144,6 +144,7 @@ class AnyLlm:
                 for event in reader.whole(plain(answer)):
                     yield event
                 return
+            patience.accepted()
             async for chunk in _Within(patience, answer):
                 for event in reader.read(plain(chunk)):
                     yield event
@@ -178,7 +179,8 @@ class AnyLlm:
         return self._made
 
     def _patience(self) -> Patience:
-        return Patience(self._settings.idle_timeout_seconds, self._settings.total_timeout_seconds)
+        patience = self._settings
+        return Patience(patience.idle_timeout_seconds, patience.total_timeout_seconds, patience.first_timeout_seconds)
 
     def _foreign(self) -> tuple[type[Exception], ...]:
         """What any-llm raises: its own errors, and these of what it can't do or can't read."""
@@ -233,4 +235,5 @@ class _Within:
         chunk = await self._patience.wait(lambda: _next(self._chunks))
         if chunk is None:
             raise StopAsyncIteration
+        self._patience.begun()
         return chunk

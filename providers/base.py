@@ -65,6 +65,7 @@ class Status:
 
 StatusSink = Callable[[Status], None]
 THINKING = "status.thinking"  # the model reasons: there is an answer, but nothing of it to be shown
+SUPPOSED = Status(THINKING, {"supposed": "nothing came yet"})  # nobody said so; it is what models do that are silent
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """What a server's failure means: HTTP statuses, error objects and network exceptions to the errors of chat/errors.py.
 
-Foreign errors are translated here and nowhere else. Nothing in here does I/O, so that every wording can be tested.
+Foreign errors are translated here and nowhere else, by the words in providers/wording.py. Nothing in here does I/O, so
+that every wording can be tested.
 The errors made here are bare; providers/http.py puts the request and the provider's name to them (`Asked.told`).
 """
 
 import email.utils
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,25 +17,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 from yarl import URL
 
-from chat.errors import (
-    BadKey,
-    Blocked,
-    BodyTooLarge,
-    ContextTooLong,
-    CutOff,
-    Garbled,
-    ModelNotFound,
-    NoCredit,
-    Overloaded,
-    PicturesTooLarge,
-    ProviderError,
-    RateLimited,
-    RequestRefused,
-    TimedOut,
-    Unreachable,
-)
+from chat.errors import CutOff, Garbled, ProviderError, TimedOut, Unreachable
 from chat.secrecy import basic_credentials, forms
 from providers.base import JsonValue
+from providers.wording import kind_of, wait_in
 
 # Everything that a request over aiohttp may raise (SSL errors and time-outs are OSErrors).
 FOREIGN = (
@@ -50,78 +35,19 @@ FOREIGN = (
 
 DETAILS_LENGTH = 500
 
-Kind = type[ProviderError]
-
-_STATUSES: Mapping[int, Kind] = {
-    401: BadKey,
-    402: NoCredit,
-    403: BadKey,
-    404: ModelNotFound,
-    407: Unreachable,  # a proxy wants to know who we are
-    408: TimedOut,
-    410: ModelNotFound,
-    413: BodyTooLarge,
-    424: Overloaded,  # TGI: the generation failed
-    425: Overloaded,
-    429: RateLimited,
-}
-
-# Words that say more than the status, in the order in which they are believed: OpenAI, Anthropic, Gemini, llama.cpp,
-# vLLM, TGI, Ollama, OpenRouter, DeepSeek, xAI and Hugging Face were read for them.
-_TELLING: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    (
-        Blocked,
-        re.compile(
-            r"content_filter|content_policy|responsibleaipolicy|requires moderation|moderation_blocked|safety system"
-            r"|content filtering policy"
-        ),
-    ),
-    (
-        NoCredit,
-        re.compile(
-            r"insufficient_quota|billing_(hard_limit|not_active)"
-            r"|insufficient (credit|balance)|credit balance is too low"
-        ),
-    ),
-    # Anthropic's limits of bytes (of base64) and pixels have changed more than once: its own words know them best
-    (
-        PicturesTooLarge,
-        re.compile(
-            r"image exceeds .{0,30}maximum|image dimensions exceed|image_too_large|image.{0,20} is too (large|big)"
-        ),
-    ),
-    (BadKey, re.compile(r"invalid_api_key|api key not valid|(incorrect|invalid) api key")),
-    (
-        ModelNotFound,
-        re.compile(r"model_not_(found|supported)|model\b.{0,100}\b(not found|does not exist)|not a valid model"),
-    ),
-)
-_TOO_LONG = re.compile(
-    r"context_length_exceeded|exceed_context_size|context_window_exceeded"
-    r"|(maximum|model'?s?|available) context (length|size|window)|context (length|size|window) (is |was )?exceeded"
-    r"|(exceeds?|longer than|larger than|fit (in|into)).{0,40}context (length|size|window)"
-    r"|too many (input |prompt )?tokens|(prompt|input|request|conversation) is too long"
-    r"|(input|prompt) (token count|tokens?|length).{0,60}exceeds?|reduce the length of the (messages|prompt|input)"
-    r"|exceeds? the (maximum|model'?s?|max)( allowed)?( number of)?( input)? tokens?"
-    r"|max_new_tokens\W{0,3}must be <=|inputs\W{0,3}must have less than \d+ tokens"
-)
-# Error objects in the middle of a stream have no status: these words stand in its place.
-_NAMED: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    (BadKey, re.compile(r"authentication|permission|unauthenticated|unauthori[sz]ed|forbidden")),
-    (RateLimited, re.compile(r"rate_?limit|resource_exhausted|too_many_requests|throttl")),
-    (ModelNotFound, re.compile(r"not_found")),
-    (RequestRefused, re.compile(r"invalid_request|invalid_argument|validation")),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What an error body says. `names`: its codes and types; `seconds`: when it expects to be ready."""
+    """What an error body says. `names`: its codes and types; `seconds`: when it expects to be ready.
+
+    `page`: it is one of HTML, which says nothing about models.
+    """
 
     message: str = ""
     names: str = ""
     status: int | None = None
     seconds: float | None = None
+    page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +84,19 @@ def without_secrets(text: str, secrets: tuple[str, ...]) -> str:
 
 def from_status(status: int, headers: Mapping[str, str], body: bytes, now: datetime | None = None) -> ProviderError:
     """The failure that an HTTP answer other than 2xx stands for. `headers` must not care for case, as aiohttp's."""
-    complaint = _complaint_in(body)
-    seconds = retry_after(headers, now or datetime.now(UTC))
-    kind = _kind(status, complaint)
+    complaint, text = _complaint_in(body), body.decode("utf-8", "replace")
+    kind = kind_of(status, complaint.message, complaint.names, page=complaint.page)
     target = f" to {headers['Location'].partition('?')[0]}" if "Location" in headers else ""
-    shown = f"{status}{target} {body.decode('utf-8', 'replace')}"
-    return kind(shown, retry_after=complaint.seconds if seconds is None else seconds)
+    seconds = retry_after(headers, now or datetime.now(UTC))
+    return kind(f"{status}{target} {text}", retry_after=_wait(complaint, text) if seconds is None else seconds)
 
 
 def from_error(payload: JsonValue) -> ProviderError:
     """The failure that an error object inside an answer stands for: the whole chunk, or what its `error` holds."""
     complaint = read_complaint(payload)
     shown = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
-    return _kind(complaint.status, complaint)(shown, retry_after=complaint.seconds)
+    kind = kind_of(complaint.status, complaint.message, complaint.names)
+    return kind(shown, retry_after=_wait(complaint, shown))
 
 
 def from_exception(error: BaseException, *, answering: bool = False) -> ProviderError:
@@ -247,23 +173,12 @@ def _complaint_in(body: bytes) -> Complaint:
         return read_complaint(json.loads(body))
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace").strip()
-        return Complaint() if text.startswith("<") else Complaint(text)  # a page of HTML says nothing about models
+        page = text[:14].lower().startswith(("<!doctype html", "<html"))
+        return Complaint(page=page) if text.startswith("<") else Complaint(text)
 
 
-def _kind(status: int | None, complaint: Complaint) -> Kind:
-    words = f"{complaint.names} {complaint.message[:4000]}".lower()
-    if status is None or 400 <= status < 500:
-        for kind, pattern in _TELLING:
-            if pattern.search(words):
-                return kind
-    if status not in (401, 403, 429) and _TOO_LONG.search(words):
-        return ContextTooLong
-    if status is None:
-        names = complaint.names.lower()
-        return next((kind for kind, pattern in _NAMED if pattern.search(names)), Overloaded)
-    if status >= 500:
-        return Overloaded
-    return _STATUSES.get(status, RequestRefused)
+def _wait(complaint: Complaint, text: str) -> float | None:
+    return wait_in(text) if complaint.seconds is None else complaint.seconds
 
 
 def _seconds(said: str | None) -> float | None:

@@ -160,19 +160,27 @@ class Gradio:
         waiting = SpaceWait(self._hub, self._settings.address, status, seconds)
         while True:
             try:
-                return await self._join(request)
+                function = self._function or await self._read_function(request.model)
             except ProviderError as failure:
-                self._function = None
-                if not may_sleep(failure):
-                    raise
-                await waiting.after(failure)
+                await self._until_awake(waiting, failure)
+                continue
+            size = self._size(function, request.model)  # who says that there is no such model isn't asleep
+            try:
+                return await self._join(request, function, size)
+            except ProviderError as failure:
+                await self._until_awake(waiting, failure)
 
-    async def _join(self, request: ReplyRequest) -> _Session:
-        function = self._function or await self._read_function(request.model)
+    async def _until_awake(self, waiting: SpaceWait, failure: ProviderError) -> None:
+        self._function = None
+        if not may_sleep(failure):
+            raise failure
+        await waiting.after(failure)
+
+    async def _join(self, request: ReplyRequest, function: ChatFunction, size: str) -> _Session:
         session_hash = secrets.token_hex(6)
         system = request.system or self._settings.default_system_prompt
         system = self._settings.documented.system_prompt if system is None else system
-        data = join_data(function, request, system, self._size(function, request.model))
+        data = join_data(function, request, system, size)
         body: JsonValue = {"data": data, "fn_index": function.fn_index, "session_hash": session_hash}
         url = self._url(function, "queue/join")
         try:

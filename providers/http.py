@@ -12,20 +12,16 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import aiohttp
-from aiohttp_socks import ProxyConnector
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from yarl import URL
 
 from chat.errors import Garbled, ProviderError
 from providers import failures
 from providers.base import JsonValue, Lull, no_lull
+from providers.connecting import READ_BUFFER_BYTES, open_session
 from providers.patience import Patience
 from providers.stream import read_json
 
-CONNECT_SECONDS = 15.0
-# Shorter than servers keep an idle connection (uvicorn and llama.cpp: 5 s), so none is used that is just being closed.
-KEEPALIVE_SECONDS = 4.0
-READ_BUFFER_BYTES = 2**16
 MAX_BODY_BYTES = 64 * 2**20
 MAX_ERROR_BYTES = 2**16
 ERROR_BODY_SECONDS = 5.0
@@ -42,7 +38,9 @@ class HttpSettings(BaseModel, frozen=True, extra="forbid"):
     """What can be set for every provider that is reached over HTTP."""
 
     proxy: str = Field(default="", repr=False)  # http://… or socks5://…; may hold a password
-    idle_timeout_seconds: float = Field(default=60, gt=0, allow_inf_nan=False)  # nothing came for so long
+    # Nothing came yet, the headers or the answer: models think for minutes. Never less than the next one.
+    first_timeout_seconds: float = Field(default=300, gt=0, allow_inf_nan=False)
+    idle_timeout_seconds: float = Field(default=60, gt=0, allow_inf_nan=False)  # nothing came for so long, in between
     total_timeout_seconds: float = Field(default=600, gt=0, allow_inf_nan=False)  # from the question to the end
     max_concurrent: int = Field(default=32, ge=1, le=10_000)  # answers at once; the others wait in a line
 
@@ -104,6 +102,10 @@ class Exchange:
         """`text/event-stream`, in lower case and without parameters; empty where the server named none."""
         return self._response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
+    def paused(self) -> None:
+        """Nothing is to be expected for a while, for the model thinks: wait as long as for the first chunk."""
+        self._patience.paused()
+
     def hurry(self, seconds: float) -> None:
         """Wait at most so long for what is left; `TimedOut` after that."""
         self._patience.hurry(seconds)
@@ -124,6 +126,7 @@ class Exchange:
             self._go_on()
         if not chunk:
             raise StopAsyncIteration
+        self._patience.begun()
         self._much = len(chunk) >= READ_BUFFER_BYTES
         return chunk
 
@@ -200,7 +203,7 @@ class HttpClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = _open_session(self._settings, self._headers, cookies=self._cookies)
+        self._session = open_session(self._settings.proxy, self._headers, cookies=self._cookies)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -222,19 +225,21 @@ class HttpClient:
     ) -> AsyncIterator[Exchange]:
         """Ask with a JSON `body` or a `form` (aiohttp's FormData or a dict); enter with the answer's headers in hand.
 
-        In a `lull` the body is read seldom.
+        In a `lull` the body is read seldom. Who is only asked what there is (`GET`) has nothing to think about, and
+        the shorter patience.
 
         Raises a `ProviderError` for every status but 2xx, for a page of HTML, and for every network failure; those
         raised by the caller inside are told with the request, the provider and the model as well.
         """
         secrets = (*self._secrets, URL(url).password or "")
         asked = failures.Asked(self._provider, method, URL(url), model, secrets)
-        patience = Patience(self._settings.idle_timeout_seconds, self._settings.total_timeout_seconds)
+        patience = _patience(self._settings, thinks=method != "GET")
         try:
             response = await self._begin(patience, method, url, _options(body, form, headers or {}))
             try:
                 answer = Exchange(response, patience, lull)
                 await _refuse_failures(answer)
+                patience.accepted()
                 yield answer
             finally:
                 response.close()  # a connection whose answer was read to its end is back in the pool by now
@@ -257,6 +262,11 @@ class HttpClient:
             raise failures.from_exception(error) from None
 
 
+def _patience(settings: HttpSettings, *, thinks: bool) -> Patience:
+    first = settings.first_timeout_seconds if thinks else 0.0
+    return Patience(settings.idle_timeout_seconds, settings.total_timeout_seconds, first)
+
+
 def _options(body: JsonValue, form: Any, headers: Mapping[str, str]) -> dict[str, Any]:
     if body is None:
         return {"data": form, "headers": headers}
@@ -270,24 +280,3 @@ async def _refuse_failures(answer: Exchange) -> None:
         raise failures.from_status(answer.status, answer.headers, await answer.beginning())
     if answer.media_type == "text/html":
         raise Garbled(f"a page of HTML: {(await answer.beginning()).decode('utf-8', 'replace')}")
-
-
-def _open_session(settings: HttpSettings, headers: Mapping[str, str], *, cookies: bool) -> aiohttp.ClientSession:
-    """A session without limits of its own, and without the proxies of the environment (aiohttp's `trust_env`)."""
-    socks = settings.proxy.startswith("socks")
-    connector = (
-        ProxyConnector.from_url(
-            settings.proxy.replace("socks5h:", "socks5:", 1), limit=0, keepalive_timeout=KEEPALIVE_SECONDS
-        )
-        if socks
-        else aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS)
-    )
-    return aiohttp.ClientSession(
-        connector=connector,
-        headers=headers,
-        proxy=settings.proxy if settings.proxy and not socks else None,
-        cookie_jar=aiohttp.CookieJar(unsafe=True) if cookies else aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-        read_bufsize=READ_BUFFER_BYTES,
-        trust_env=False,
-    )

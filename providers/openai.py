@@ -9,23 +9,26 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from yarl import URL
 
-from chat.errors import CutOff, ModelNotFound, RequestRefused, TimedOut
+from chat.errors import CutOff, ModelNotFound, ParameterRefused, ProviderError, RequestRefused, TimedOut, Unverified
 from chat.events import ReplyEvent
 from chat.messages import Image
 from providers.answers import opened
 from providers.base import Capabilities, ImageRequest, JsonValue, ModelInfo, ReplyRequest, StatusSink
 from providers.fetch import SafeFetch
-from providers.http import HttpClient, HttpSettings, checked_base_url, checked_key
+from providers.http import Exchange, HttpClient, HttpSettings, checked_base_url, checked_key
 from providers.openai_presets import PRESET_NAMES, PRESETS, ImageStyle, PresetName
 from providers.stream import server_events
 from providers.wire import images
 from providers.wire.chat_completions import END_MARK, AnswerReader, model_names, request_body
+from providers.wire.plainer import parameter_in, plainer
 
 log = logging.getLogger(__name__)
 
 MAX_PICTURE_BYTES = 40 * 2**20  # of the JSON around it; base64 makes a picture a third longer
 REMEDY = "make it one of the image_models, of a provider with images: chat"
 TRAILER_SECONDS = 2.0  # how long usage and the end mark may take once the text is complete
+MOST_COMPLAINTS = 3  # of one question that are given in to: servers name one parameter at a time
+MOST_MODELS = 64  # whose complaints are remembered
 
 
 class OpenAISettings(HttpSettings, frozen=True, extra="forbid"):
@@ -92,6 +95,7 @@ class OpenAI:
         self._drawing = HttpClient(name, patient, headers=headers, secrets=(key,))
         secrets = (key, URL(settings.base_url).password or "")
         self._pictures = SafeFetch(name, settings.base_url, settings.proxy, secrets)
+        self._complaints: dict[str, tuple[str, ...]] = {}  # model → why it refused what isn't sent to it any more
 
     @property
     def capabilities(self) -> Capabilities:
@@ -101,7 +105,11 @@ class OpenAI:
     def stream_reply(
         self, request: ReplyRequest, status: StatusSink
     ) -> AbstractAsyncContextManager[AsyncIterable[ReplyEvent]]:
-        """As in the contract; this protocol tells `status` that the model thinks."""
+        """As in the contract; this protocol tells `status` that the model thinks.
+
+        What a model refuses of the parameters, or of our own, is left out: see wire/plainer.py. That further request
+        counts as none, for the first was refused before it cost anything; and the model gets no such one again.
+        """
         return opened(self._ask(request), status, provider=self._name, model=request.model)
 
     async def draw(self, request: ImageRequest) -> Image:
@@ -112,11 +120,11 @@ class OpenAI:
         try:
             found = await self._ask_for_picture(request.model, body)
         except (RequestRefused, ModelNotFound) as refused:
-            plainer = images.plainer(body, refused.details)
-            if plainer is None:
+            plain = images.plainer(body, refused.details)
+            if plain is None:
                 raise
             request.again()
-            found = await self._ask_for_picture(request.model, plainer)
+            found = await self._ask_for_picture(request.model, plain)
         return await self._pictures.picture(found, request.model) if isinstance(found, str) else found
 
     async def models(self) -> Sequence[ModelInfo]:
@@ -141,13 +149,58 @@ class OpenAI:
             return read(await answer.json(MAX_PICTURE_BYTES))
 
     async def _ask(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
+        first, asking = await self._begin(request)
+        try:
+            yield first
+            async for event in asking:
+                yield event
+        finally:
+            await asking.aclose()
+
+    async def _begin(self, request: ReplyRequest) -> tuple[ReplyEvent, AsyncGenerator[ReplyEvent, None]]:
+        """The first event and those that follow, of the first body that isn't refused."""
+        known = self._complaints.get(request.model, ())
         body = request_body(request, include_usage=self._settings.include_usage)
+        for complaint in known:
+            body = plainer(body, complaint) or body
+        learned: tuple[str, ...] = ()
+        while True:
+            asking = self._ask_with(request, body)
+            try:
+                return await anext(asking), asking
+            except (RequestRefused, Unverified) as refused:
+                plain = plainer(body, refused.details) if len(learned) < MOST_COMPLAINTS else None
+                if plain is None:
+                    if learned:
+                        self._remember(request.model, known)  # to leave that out didn't help
+                    raise _of_parameters(refused, body) from None
+                learned += (refused.details,)
+                self._remember(request.model, known + learned)
+                self._tell_of_change(request.model, body, plain)
+                body = plain
+
+    def _remember(self, model: str, complaints: tuple[str, ...]) -> None:
+        self._complaints.pop(model, None)
+        if complaints:
+            self._complaints[model] = complaints
+        if len(self._complaints) > MOST_MODELS:
+            del self._complaints[next(iter(self._complaints))]
+
+    def _tell_of_change(self, model: str, body: Mapping[str, JsonValue], plain: Mapping[str, JsonValue]) -> None:
+        refused = ", ".join(key for key in body if plain.get(key) != body[key])
+        instead = ", ".join(key for key in plain if key not in body)
+        sent = f"{instead} is sent instead" if instead else "it is asked without"
+        log.warning("%s refuses %s for %s: %s from now on", self._name, refused, model, sent)
+
+    async def _ask_with(self, request: ReplyRequest, body: dict[str, JsonValue]) -> AsyncGenerator[ReplyEvent, None]:
         url = f"{self._settings.base_url}/chat/completions"
-        headers = {"Accept": "text/event-stream"}
-        async with self._http.exchange(
+        streams = bool(body["stream"])
+        headers = {"Accept": "text/event-stream" if streams else "application/json"}
+        client = self._http if streams else self._drawing  # nothing comes while all of an answer is made
+        async with client.exchange(
             "POST", url, model=request.model, body=body, headers=headers, lull=request.lull
         ) as answer:
-            reader = AnswerReader()
+            reader, begun = AnswerReader(), False
             if answer.media_type == "application/json":
                 for event in reader.whole(await answer.json()):
                     yield event
@@ -156,11 +209,11 @@ class OpenAI:
             try:
                 async for said in server_events(answer):
                     for event in reader.events(said):
+                        begun = True
                         yield event
                     if reader.ended:
                         break
-                    if reader.finished:
-                        answer.hurry(TRAILER_SECONDS)
+                    _expect(answer, reader.finished, begun)
             except (CutOff, TimedOut):
                 if not reader.finished:
                     raise
@@ -168,6 +221,22 @@ class OpenAI:
                 raise CutOff(f"neither a finish_reason nor {END_MARK}")
             _tell_of_pictures(reader, request.model)
             yield reader.completed()
+
+
+def _expect(answer: Exchange, finished: bool, begun: bool) -> None:
+    """How long the next chunk may take: the text is complete, or there is a role alone, and the model may think."""
+    if finished:
+        answer.hurry(TRAILER_SECONDS)
+    elif not begun:
+        answer.paused()
+
+
+def _of_parameters(refused: ProviderError, body: Mapping[str, JsonValue]) -> ProviderError:
+    """The same refusal, as one of a configured parameter if that is what it names."""
+    parameter = parameter_in(body, refused.details)
+    if not parameter or not isinstance(refused, RequestRefused):
+        return refused
+    return ParameterRefused(refused.details, retry_after=None, parameter=parameter, **refused.arguments)
 
 
 def _tell_of_pictures(reader: AnswerReader, model: str) -> None:

@@ -52,7 +52,8 @@ PRESETS: Mapping[PresetName, Preset] = {
     # refuses stream_options with a 422, and counts the tokens without being asked
     "mistral": Preset("https://api.mistral.ai/v1", include_usage=False, draws=False),
     "deepseek": Preset("https://api.deepseek.com", draws=False),
-    "xai": Preset("https://api.x.ai/v1", image_parameters={"size": None}),  # takes no size
+    "xai": Preset("https://api.x.ai/v1", image_parameters={"size": None}),  # takes aspect_ratio
+    # for pictures this address knows Imagen's models only: for gemini-3.1-…-image /images/generations answers 404
     "gemini": Preset("https://generativelanguage.googleapis.com/v1beta/openai"),
     "ollama": _here(11434),
     "lmstudio": _here(1234, draws=False),

@@ -9,17 +9,28 @@ from chat.errors import TimedOut
 Result = TypeVar("Result")
 
 
+class SlowAnswer(TimedOut):
+    """The server took the question on, and took too long: it is slow, and not dead."""
+
+    key = "error.slow_answer"
+
+
 class Patience:
     """How long an exchange may take: `idle` seconds for each step, `total` seconds for all of them together.
+
+    Until `begun` the steps may take `first` seconds, if that is more: a model that thinks sends nothing meanwhile.
 
     `with patience:` around a step, or `wait`; one step at a time. A step that takes too long is cancelled and ends with
     `TimedOut`, as `asyncio.timeout` does it; but all steps share one timer, which is set anew only when it fires, for
     an answer comes in hundreds of chunks.
     """
 
-    def __init__(self, idle: float, total: float) -> None:
+    def __init__(self, idle: float, total: float, first: float = 0.0) -> None:
         self._idle = idle
+        self._first = max(first, idle)
         self._total = total
+        self._silence = self._first  # how long a step may take at the moment
+        self._late: type[TimedOut] = TimedOut
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + total
         self._due = 0.0  # of the step of the moment
@@ -27,6 +38,18 @@ class Patience:
         self._cancelling = 0  # requests to cancel that task, from before the step
         self._expired = False
         self._timer: asyncio.TimerHandle | None = None
+
+    def accepted(self) -> None:
+        """The server took the question on: what is too late from now on is a `SlowAnswer`."""
+        self._late = SlowAnswer
+
+    def begun(self) -> None:
+        """The answer comes: from now on silence is `idle` seconds."""
+        self._silence = self._idle
+
+    def paused(self) -> None:
+        """It is known that nothing comes for a while: silence is `first` seconds until `begun`."""
+        self._silence = self._first
 
     def hurry(self, seconds: float) -> None:
         """From now on at most so long: what is awaited now is nice to have."""
@@ -46,13 +69,13 @@ class Patience:
     def __enter__(self) -> None:
         now = self._loop.time()
         if now >= self._deadline:
-            raise TimedOut(f"not done after {self._total:g} s")
+            raise self._late(f"not done after {self._total:g} s")
         task = asyncio.current_task(self._loop)
         assert task, "only a task can be cancelled"
-        self._due = min(now + self._idle, self._deadline)
+        self._due = min(now + self._silence, self._deadline)
         self._cancelling = task.cancelling()
         self._steps_task = task
-        if self._timer is None or self._timer.when() > self._due:  # the latter after `hurry`
+        if self._timer is None or self._timer.when() > self._due:  # the latter after `hurry` and `begun`
             self._set_timer()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
@@ -63,7 +86,8 @@ class Patience:
         # Whoever else cancelled the task, before or after us, gets their cancellation.
         if task and task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             silent = self._due < self._deadline
-            raise TimedOut(f"silent for {self._idle:g} s" if silent else f"not done after {self._total:g} s") from None
+            what = f"silent for {self._silence:g} s" if silent else f"not done after {self._total:g} s"
+            raise self._late(what) from None
 
     def _set_timer(self) -> None:
         self.close()

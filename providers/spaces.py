@@ -12,6 +12,8 @@ from providers.http import HttpClient
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 5.0
 
+REMEDY = "set base_url to another Space, or api_key for a private one"
+
 _HOSTED = ".hf.space"
 # What the hub calls a Space that can't answer now (read: `runtime.stage` of its API); asking a sleeping one wakes it.
 _WAITING: Mapping[str, str] = {
@@ -59,6 +61,9 @@ class SpaceWait:
         late = asyncio.get_running_loop().time() > self._deadline
         if stage in _DOWN or (stage in _WAITING and late):
             said = f"the Space {self._space} is {stage}; {failure.details}"
+            raise SpaceDown(said, retry_after=None, **failure.arguments)
+        if self._space and not stage and isinstance(failure, ModelNotFound):
+            said = f"the Space {self._space} is gone or private: {REMEDY}; {failure.details}"
             raise SpaceDown(said, retry_after=None, **failure.arguments)
         if stage not in _WAITING:
             raise failure

@@ -16,7 +16,7 @@ from composition import Answering, Record, line, open_models, with_listed
 from config import load
 from handlers.settings import ModelSettings
 from providers.base import ImageRequest, ReplyRequest, Status
-from providers.wrappers import Observation
+from providers.wrappers import Circuit, Limited, Observation, Observed, Retrying, Supposing, Wrapper
 from providers.wrappers.circuit import ALL_MODELS, FAILURES_TO_OPEN
 from tests.providers.asking import read_into, text_of
 from tests.servers.model import Answer, ModelServer
@@ -228,12 +228,19 @@ async def test_an_answer_of_the_config_before_a_reload_marks_nothing_any_more(tm
 
 
 @pytest.mark.parametrize(
-    "error", ["blocked", "request_refused", "context_too_long", "body_too_large", "pictures_too_large"]
+    "error", ["blocked", "request_refused", "context_too_long", "body_too_large", "pictures_too_large", "slow_answer"]
 )
 def test_what_was_wrong_with_somebodys_question_is_no_trouble_of_the_model(error: str) -> None:
     record = Record()
     record.note(Observation("openai", "gpt", "reply", "failed", error, None, 1.0, attempts=1))
     assert record.trouble == {}
+
+
+@pytest.mark.parametrize("error", ["parameter_refused", "unverified", "region_refused"])
+def test_what_would_be_wrong_with_every_question_is_a_trouble_of_the_model(error: str) -> None:
+    record = Record()
+    record.note(Observation("openai", "gpt", "reply", "failed", error, None, 1.0, attempts=1))
+    assert record.trouble == {"gpt": error}
 
 
 def test_a_server_that_is_back_takes_away_only_the_marks_that_say_it_is_gone() -> None:
@@ -281,3 +288,16 @@ async def test_each_listed_model_is_asked_by_its_own_name_falls_back_and_is_mark
         assert await answering.ask("big") == ("Answer of the third.", None)
         assert [each.body["model"] for each in answering.servers[1].requests] == ["small", "big"]
         assert answering.record.trouble == {"big": "bad_key"}
+
+
+async def test_whoever_answers_is_in_all_the_wrappers_each_in_its_place(tmp_path: Path) -> None:
+    """A silent model that waits for a slot, or for its next attempt, doesn't think: so `Supposing` is inside."""
+    file = tmp_path / "config.yaml"
+    file.write_text("providers: {demo: {type: offline}}\nmodels: {m: {provider: demo}}", "utf-8")
+    async with AsyncExitStack() as stack:
+        provider = (await open_models(load(file, {}), stack, Record())).models["m"].provider
+        kinds = []
+        while isinstance(provider, Wrapper):
+            kinds.append(type(provider))
+            provider = provider.wrapped
+    assert kinds == [Observed, Circuit, Retrying, Limited, Supposing]

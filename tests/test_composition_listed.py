@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from composition import to_be_listed, with_listed
+from composition import to_be_listed, with_listed, with_local_servers
 from config import Config, load
 from handlers.settings import ModelSettings
+from providers.local import Candidate
+from tests.servers.model import ModelServer
 
 
 def config_of(folder: Path, models: str) -> Config:
@@ -56,6 +58,17 @@ def test_of_two_entries_that_list_the_same_the_first_wins_and_the_second_is_name
         "a": ("one", "a"), "b": ("one", "b"), "b (wild)": ("other", "b"), "c": ("other", "c")
     }  # fmt: skip
     assert list(with_listed(config, {"other": ("any", "c")}).models) == ["any", "c"], "the first stays, and wins"
+
+
+async def test_what_ollama_would_leave_out_in_silence_is_left_out_knowingly(tmp_path: Path) -> None:
+    """Its models have a context of 4096 tokens, unless somebody sets another; what is found there was set by nobody."""
+    file = tmp_path / "config.yaml"
+    file.write_text("playground: {}\n", "utf-8")
+    async with ModelServer(models=("small",)) as one, ModelServer(models=("large",)) as other:
+        places = [Candidate("ollama", one.url), Candidate("lmstudio", other.url)]
+        config = await with_local_servers(load(file, {}), places)
+    assert config.models["small"].context_tokens == 4000
+    assert config.models["large"].context_tokens == 16_000
 
 
 def test_only_providers_of_which_all_is_offered_are_asked_for_their_lists_each_once(tmp_path: Path) -> None:

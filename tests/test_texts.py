@@ -136,7 +136,7 @@ def test_every_failure_of_a_provider_has_words_for_the_list_of_models() -> None:
 @pytest.mark.parametrize("error", kinds_of(BotError), ids=lambda error: error.__name__)
 def test_every_failure_has_a_sentence_that_provider_model_and_turn_fill(error: type[BotError]) -> None:
     for language in (EN, RU):
-        sentence = language.say(error.key, provider="openai", model="gpt", turn="4711")
+        sentence = language.say(error.key, provider="openai", model="gpt", turn="4711", parameter="n")
         assert len(sentence) > 10
         assert "{" not in sentence
 

@@ -14,6 +14,7 @@ from chat.events import Completed, EndReason, ReasoningDelta, ReplyEvent, TextDe
 from chat.messages import Image, Message
 from providers import failures
 from providers.base import JsonValue, ReplyRequest
+from providers.wire.anthropic_manners import USUAL, Manner
 
 # A prompt below a model's own least length (512 to 4096 tokens) isn't cached, at no cost, however it is marked. What is
 # below the smallest of them isn't marked at all.
@@ -39,22 +40,25 @@ _CACHED: dict[str, JsonValue] = {"cache_control": {"type": "ephemeral"}}
 
 
 def request_body(
-    request: ReplyRequest, *, max_tokens: int, caching: bool = True, prefills: bool = True
+    request: ReplyRequest, *, max_tokens: int, caching: bool = True, manner: Manner = USUAL
 ) -> dict[str, JsonValue]:
     """The JSON body of `POST /v1/messages`. The request's parameters go in as they are, but can't replace ours.
 
     `max_tokens` stands where the parameters name none, for the API wants one; what is set for thinking comes on top,
     for it counts as a part of the answer, and has to be less. With `caching` the prompt is marked (see
-    `_marked`). A request that goes on with an answer leaves it open where the model `prefills`; else, and with
-    thinking, which excludes that, the model is asked to go on.
+    `_marked`). A request that goes on with an answer leaves it open where the model's `manner` allows that; else, and
+    with thinking, which excludes that, the model is asked to go on.
     """
+    request = manner.kept(request)
     messages = _turns(request.messages)
     if request.continues:
-        messages = [*messages[:-1], *_continued(messages[-1], open_ended=prefills and not thinks(request))]
+        messages = [*messages[:-1], *_continued(messages[-1], open_ended=manner.prefills and not thinks(request))]
     system: JsonValue = request.system
     if caching and not _TIME_OF_DAY.search(request.system):
         system, messages = _marked(request, messages)
-    asked: dict[str, JsonValue] = {"max_tokens": max_tokens + _thinking_tokens(request), **request.parameters}
+    longest = max_tokens + _thinking_tokens(request)
+    longest = min(longest, manner.most_tokens or longest)
+    asked: dict[str, JsonValue] = {"max_tokens": longest, **request.parameters}
     asked |= {"model": request.model, "messages": messages, "stream": True}
     return asked | ({"system": system} if system else {})
 
@@ -111,6 +115,7 @@ class AnswerReader:
         self._reason: EndReason | None = None
         self._counted: dict[str, int] = {}
         self.ended = False  # the end mark came: nothing follows
+        self.thinking = True  # until text comes: of thinking perhaps nothing is sent until it is over
 
     @property
     def finished(self) -> bool:
@@ -132,6 +137,7 @@ class AnswerReader:
             case {"type": "message_start", "message": {"usage": dict() as usage}}:
                 self._count(usage)
             case {"type": "content_block_start", "content_block": dict() as block}:
+                self.thinking = block.get("type") != "text"
                 yield from self._block(block)
             case {"type": "content_block_delta", "delta": dict() as delta}:
                 yield from self._block(delta)
@@ -167,6 +173,8 @@ class AnswerReader:
                 yield TextDelta(new)
             case {"type": "thinking" | "thinking_delta", "thinking": str() as thought} if thought:
                 yield ReasoningDelta(thought)
+            case {"type": "thinking" | "redacted_thinking"}:
+                yield ReasoningDelta("")  # that it thinks; what, it may keep to itself
             case {"type": "tool_use"}:
                 raise Garbled(f"the model wants to use a tool ({block.get('name')}); there is nobody to run it")
 

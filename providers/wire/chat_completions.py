@@ -10,7 +10,7 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from chat.errors import Garbled
+from chat.errors import Garbled, Overloaded
 from chat.events import Completed, EndReason, ReasoningDelta, ReplyEvent, TextDelta, Usage
 from chat.messages import Image, Message
 from providers import failures
@@ -21,6 +21,7 @@ from providers.wire.thoughts import Thoughts
 
 END_MARK = "[DONE]"
 _OF_TEXT = frozenset({"role", "content"})  # all that a delta of text has on most servers
+_MORE = ("error", "usage", "x_groq")  # what a chunk may hold beside its choices
 PICTURE = "🖼"  # where a picture stood in an answer
 _SHOWN_ADDRESS = re.compile(r"https?://[^\s()<>\[\]]+")
 
@@ -28,9 +29,11 @@ _END_REASONS: Mapping[str, EndReason] = {
     "length": "length",
     "max_tokens": "length",
     "model_length": "length",
-    "content_filter": "filtered",
-    "safety": "filtered",
+    # Gemini's own names come through some gateways in capitals; every filter of pictures has one that begins IMAGE_.
+    **dict.fromkeys(("content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"), "filtered"),
 }
+_OF_PICTURES = "image_"
+_GAVE_UP = "insufficient_system_resource"  # DeepSeek: it stopped in mid-answer, having too much to do
 
 
 def request_body(request: ReplyRequest, *, include_usage: bool) -> dict[str, JsonValue]:
@@ -103,10 +106,10 @@ class AnswerReader:
         return self._thoughts.split(text) if text else self._read_all(chunk)
 
     def _read_all(self, chunk: JsonValue) -> Iterator[ReplyEvent]:
+        if failed := _failure(chunk):
+            raise failures.from_error(failed)
         if not isinstance(chunk, dict):
             raise Garbled(f"not a chunk of chat completions: {str(chunk)[:200]}")
-        if chunk.get("error") or chunk.get("object") == "error":
-            raise failures.from_error(chunk)
         self._usage = _usage(chunk.get("usage")) or self._usage
         choice = _first_choice(chunk)
         delta = choice.get("delta") or choice.get("message")
@@ -117,7 +120,7 @@ class AnswerReader:
         if reason == "error" or choice.get("error"):
             raise failures.from_error(dict(choice))
         if isinstance(reason, str) and reason:
-            self._reason = _END_REASONS.get(reason.lower(), "done")
+            self._reason = _end_reason(reason.lower())
             yield from self._thoughts.end(cut=self._reason == "length")
 
     def _parted(self, events: Iterable[ReplyEvent]) -> Iterator[ReplyEvent]:
@@ -169,9 +172,28 @@ def _first_choice(chunk: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
     return choices[0] if choices[0].get("index") in (0, None) else {}
 
 
+def _failure(chunk: JsonValue) -> JsonValue:
+    """The part of a chunk that tells of a failure: all of it, Gemini's `[{"error": …}]`, or Groq's `x_groq`."""
+    match chunk:
+        case {"object": "error"} | [{"error": dict() | str()}, *_]:
+            return chunk
+        case {"error": error} if error:
+            return chunk
+        case {"x_groq": {"error": error}} if error:
+            return {"error": error}
+        case _:
+            return None
+
+
+def _end_reason(said: str) -> EndReason:
+    if said == _GAVE_UP:
+        raise Overloaded(said)
+    return "filtered" if said.startswith(_OF_PICTURES) else _END_REASONS.get(said, "done")
+
+
 def _text_alone(chunk: JsonValue) -> str:
     """The text of a chunk that holds nothing else, as nearly all do. A short cut: empty where there may be more."""
-    if not isinstance(chunk, dict) or chunk.get("error") or chunk.get("usage") or chunk.get("object") == "error":
+    if not isinstance(chunk, dict) or any(map(chunk.get, _MORE)) or chunk.get("object") == "error":
         return ""
     choice = _first_choice(chunk)
     delta = choice.get("delta")

@@ -16,7 +16,7 @@ from providers.wire import images
 TRENDING_TEXT = 10  # models below that are not worth a place in a list
 TRENDING_IMAGE = 20
 
-# Where the list of models can't be had; each was served in 2025.
+# What is offered only where the hub can't be asked; each was served in 2025, and some may be gone.
 TEXT_MODELS = (
     "meta-llama/Llama-3.3-70B-Instruct",
     "Qwen/Qwen2.5-72B-Instruct",

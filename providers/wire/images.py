@@ -37,7 +37,8 @@ _BEGINNINGS: tuple[tuple[re.Pattern[bytes], str], ...] = (
 def request_body(request: ImageRequest) -> dict[str, JsonValue]:
     """The JSON body of `POST /images/generations`: one picture, inside the answer rather than behind an address.
 
-    `parameters` go in as they are and may replace size and format; `size: null` leaves it out, as xAI wants it.
+    `parameters` go in as they are and may replace size and format; `size: null` leaves it out, and asks for the
+    proportions instead (`aspect_ratio`, unless it is a square), as xAI wants it.
     OpenAI's own models get the nearest of the sizes that they draw in, and no seed.
     `response_format` is not sent to OpenAI's gpt-image models: they always answer in base64, and refuse the field with
     a 400. dall-e and most compatible servers know it, and answer with an address unless they are asked. For a server
@@ -46,6 +47,8 @@ def request_body(request: ImageRequest) -> dict[str, JsonValue]:
     sizes = next((sizes for name, sizes in _SIZES if name.search(request.model)), ())
     width, height = _nearest((request.width, request.height), sizes)
     body: dict[str, JsonValue] = {"size": f"{width}x{height}"}
+    if request.parameters.get("size", "") is None:
+        body |= _proportions(request)
     if not _ANSWERS_IN_BASE64.search(request.model):
         body[FORMAT] = "b64_json"
     body |= request.parameters
@@ -78,15 +81,20 @@ def chat_body(request: ImageRequest) -> dict[str, JsonValue]:
     Chat models know no sizes: the nearest of a few proportions is asked for, unless it is a square, which is usual.
     """
     body: dict[str, JsonValue] = {MODALITIES: ["image", "text"]}
-    wanted = request.width / request.height
-    ratio = min(ASPECT_RATIOS, key=lambda name: abs(math.log(wanted / ASPECT_RATIOS[name])))
-    if ratio != "1:1":
-        body["image_config"] = {"aspect_ratio": ratio}
+    if proportions := _proportions(request):
+        body["image_config"] = proportions
     body |= request.parameters
     body |= {"model": request.model, "messages": [{"role": "user", "content": request.prompt}], "stream": False}
     if request.seed is not None:
         body["seed"] = request.seed
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _proportions(request: ImageRequest) -> dict[str, JsonValue]:
+    """The nearest of a few, for whoever knows no sizes; nothing for a square."""
+    wanted = request.width / request.height
+    ratio = min(ASPECT_RATIOS, key=lambda name: abs(math.log(wanted / ASPECT_RATIOS[name])))
+    return {} if ratio == "1:1" else {"aspect_ratio": ratio}
 
 
 def plainer(body: Mapping[str, JsonValue], complaint: str) -> dict[str, JsonValue] | None:

@@ -8,10 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
 
-from chat.errors import BadKey, Overloaded, ProviderError, SpaceDown, TimedOut, Unreachable
+from chat.errors import BadKey, Overloaded, ProviderError, RegionRefused, SpaceDown, TimedOut, Unreachable
 from chat.events import ReplyEvent
 from chat.messages import Image
-from providers.base import THINKING, ImageRequest, Provider, ReplyRequest, Status, StatusSink
+from providers.base import SUPPOSED, THINKING, ImageRequest, Provider, ReplyRequest, Status, StatusSink
+from providers.patience import SlowAnswer
 from providers.wrappers.base import Wrapper
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ LONGEST_REST_OF_WHO_ANSWERS = 10.0  # a server that refuses does so in no time, 
 OF_ALL_MODELS = (Unreachable, SpaceDown)
 # Behind one address there may be many models, each with its own machines. These may be about the question as well (a
 # picture that crashes the model), so they count once for each question: nobody takes a model away from all by Retry.
-OF_ONE_MODEL = (TimedOut, Overloaded, BadKey)
+OF_ONE_MODEL = (TimedOut, Overloaded, BadKey, RegionRefused)
+WHO_ANSWERS = (Overloaded, BadKey, RegionRefused)
 ALL_MODELS = ""
 
 Changed = Callable[[str, ProviderError | None], None]
@@ -62,7 +64,7 @@ class Circuit(Wrapper):
             return await self._painter.draw(replace(request, attempts=1) if probing else request)
 
     def _heard(self, model: str, status: StatusSink, news: Status) -> None:
-        if news.key == THINKING:
+        if news.key == THINKING and news != SUPPOSED:
             self._close(ALL_MODELS)
             self._close(model)
         status(news)
@@ -116,7 +118,8 @@ def _concerned(error: ProviderError, model: str) -> str | None:
     """Which gate a failure counts against."""
     if isinstance(error, OF_ALL_MODELS):
         return ALL_MODELS
-    return model if isinstance(error, OF_ONE_MODEL) else None
+    slow = isinstance(error, SlowAnswer)  # it took the question: a hard one says nothing about the next
+    return model if isinstance(error, OF_ONE_MODEL) and not slow else None
 
 
 class _Gate:
@@ -161,7 +164,7 @@ class _Gate:
         self._failures += 1
         self._error = copy.copy(error)
         if self.open:
-            longest = LONGEST_REST_OF_WHO_ANSWERS if isinstance(error, Overloaded | BadKey) else LONGEST_REST_SECONDS
+            longest = LONGEST_REST_OF_WHO_ANSWERS if isinstance(error, WHO_ANSWERS) else LONGEST_REST_SECONDS
             self.rest = min(max(2 * self.rest, FIRST_REST_SECONDS), longest)
             self.rest = min(max(self.rest, error.retry_after or 0), LONGEST_REST_SECONDS)
             self._until = asyncio.get_running_loop().time() + self.rest

@@ -135,7 +135,8 @@ async def run(setting: Setting) -> Sequence[Figure]:
 def _config(telegram: TelegramServer, model: ModelServer, idle: float, total: float) -> dict[str, object]:
     """One attempt, so that a deadline is the provider's own."""
     config = usual_config(telegram, model)
-    config["providers"]["local"] |= {"idle_timeout_seconds": idle, "total_timeout_seconds": total}
+    silence = {"first_timeout_seconds": idle, "idle_timeout_seconds": idle}
+    config["providers"]["local"] |= silence | {"total_timeout_seconds": total}
     return config | {"limits": {"attempts_per_turn": 1}}
 
 

@@ -22,7 +22,7 @@ from tests.providers.asking import asking, no_status
 
 TRIED = ("chat completions", "anthropic", "tgi")
 SECONDS = 5.0  # longer than anything here takes
-PATIENCE = {"idle_timeout_seconds": 1, "total_timeout_seconds": 3}
+PATIENCE = {"first_timeout_seconds": 1, "idle_timeout_seconds": 1, "total_timeout_seconds": 3}
 
 # What a server may say before the body: most are honest, some tell of another type or length, one isn't HTTP.
 TYPES = ("", "", "", "", "application/json", "text/html", "text/event-stream; charset=latin-1", "\xff")

@@ -61,6 +61,13 @@ async def test_thinking_before_the_answer_is_told_once_and_comes_out_with_it() -
     assert told == [Status(THINKING)]
 
 
+async def test_thinking_that_is_kept_secret_is_told_although_nothing_of_it_comes_out() -> None:
+    told: list[Status] = []
+    async with opened(Source(ReasoningDelta(""), TextDelta("Yes"), Completed())(), told.append) as answer:
+        assert [event async for event in answer] == [TextDelta("Yes"), Completed()]
+    assert told == [Status(THINKING)]
+
+
 @pytest.mark.parametrize("failure", [CutOff(), None], ids=["raised", "ended"])
 async def test_a_model_that_breaks_off_while_it_thinks_has_not_begun_and_may_be_asked_again(
     failure: CutOff | None,

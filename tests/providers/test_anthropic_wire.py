@@ -150,7 +150,7 @@ async def test_aimocks_recorded_stream_gives_its_text() -> None:
     assert reader.ended
 
 
-def test_thinking_is_kept_apart_and_signatures_and_unknown_things_are_skipped() -> None:
+def test_thinking_is_kept_apart_and_announced_and_signatures_and_unknown_things_are_skipped() -> None:
     events = read(
         {"type": "content_block_start", "content_block": {"type": "thinking", "thinking": ""}},
         delta(type="thinking_delta", thinking="hm"),
@@ -162,7 +162,8 @@ def test_thinking_is_kept_apart_and_signatures_and_unknown_things_are_skipped() 
         delta(type="text_delta", text="Hi"),
         delta(type="citations_delta", citation={}),
     )
-    assert events == [ReasoningDelta("hm"), TextDelta("Hi")]
+    there_is_some = ReasoningDelta("")  # of which this block doesn't tell
+    assert events == [there_is_some, ReasoningDelta("hm"), there_is_some, TextDelta("Hi")]
 
 
 @pytest.mark.parametrize(

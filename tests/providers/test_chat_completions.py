@@ -200,13 +200,24 @@ def test_a_picture_with_an_address_is_a_link_and_another_one_leaves_a_sign() -> 
 
 @pytest.mark.parametrize(
     ("said", "reason"),
-    [("stop", "done"), ("tool_calls", "done"), ("eos", "done"), ("length", "length"), ("content_filter", "filtered")],
-)
+    [
+        ("stop", "done"), ("tool_calls", "done"), ("eos", "done"), ("STOP", "done"), ("length", "length"),
+        ("MAX_TOKENS", "length"), ("content_filter", "filtered"), ("SAFETY", "filtered"), ("RECITATION", "filtered"),
+        ("BLOCKLIST", "filtered"), ("prohibited_content", "filtered"), ("SPII", "filtered"),
+        ("IMAGE_SAFETY", "filtered"), ("IMAGE_PROHIBITED_CONTENT", "filtered"),
+    ],
+)  # fmt: skip
 def test_the_end_reason_is_kept(said: str, reason: str) -> None:
     reader = AnswerReader()
     assert list(reader.read(chunk({"content": "last"}, finish_reason=said))) == [TextDelta("last")]
     assert reader.finished
     assert reader.completed().reason == reason
+
+
+def test_an_answer_that_ends_for_want_of_machines_is_no_answer() -> None:
+    """DeepSeek's word for it, in the place of a reason to end."""
+    with pytest.raises(errors.Overloaded):
+        read(chunk({"content": "half of it"}), chunk({}, finish_reason="insufficient_system_resource"))
 
 
 def test_usage_may_come_in_any_chunk_and_without_numbers() -> None:
@@ -225,6 +236,8 @@ def test_usage_may_come_in_any_chunk_and_without_numbers() -> None:
         b'error: {"message": "slow down", "code": "429"}\n\n',
         b'data: {"choices": [{"finish_reason": "error", "error": {"code": 429}}]}\n\n',
         b'data: {"object": "error", "message": "slow down", "code": 429}\n\n',
+        b'data: [{"error": {"message": "slow down", "code": 429, "status": "RESOURCE_EXHAUSTED"}}]\n\n',
+        b'data: {"choices": [{"delta": {"content": "x"}}], "x_groq": {"error": {"type": "rate_limit_exceeded"}}}\n\n',
     ],
 )
 async def test_an_error_in_the_stream_is_raised_in_every_form(body: bytes) -> None:

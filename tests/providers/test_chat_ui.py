@@ -206,7 +206,8 @@ async def test_each_refusal_becomes_its_error(
 
 @pytest.mark.parametrize("fault", ["silent", "stall"])
 async def test_a_server_that_falls_silent_is_given_up(server: ChatUiServer, fault: str) -> None:
-    error = await failure(server, Answer(fault=fault), idle_timeout_seconds=0.6)  # type: ignore[arg-type]  # a literal
+    answer = Answer(fault=fault)  # type: ignore[arg-type]  # a literal
+    error = await failure(server, answer, first_timeout_seconds=0.6, idle_timeout_seconds=0.6)
     assert isinstance(error, errors.TimedOut)
 
 

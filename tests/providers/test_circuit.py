@@ -16,6 +16,7 @@ from chat.errors import (
     Overloaded,
     ProviderError,
     RateLimited,
+    RegionRefused,
     RequestRefused,
     SpaceDown,
     TimedOut,
@@ -23,7 +24,8 @@ from chat.errors import (
 )
 from chat.events import ReplyEvent
 from chat.messages import Message
-from providers.base import THINKING, ReplyRequest, Status, StatusSink
+from providers.base import SUPPOSED, THINKING, ReplyRequest, Status, StatusSink
+from providers.patience import SlowAnswer
 from providers.wrappers import Circuit
 from providers.wrappers.circuit import (
     ALL_MODELS,
@@ -36,7 +38,7 @@ from tests.providers.test_retrying_pictures import CAT, Painter
 from tests.providers.test_wrappers import Flaky
 from tests.virtual_time import run_virtual
 
-DOWN = [Unreachable(), HostGone(), SpaceDown(), TimedOut(), Overloaded(), BadKey()]
+DOWN = [Unreachable(), HostGone(), SpaceDown(), TimedOut(), Overloaded(), BadKey(), RegionRefused()]
 
 
 class Asking:
@@ -266,6 +268,30 @@ def test_a_model_that_thinks_is_back_and_others_need_not_wait_for_its_first_word
         assert await first is None
 
     assert play(work, Thinking()).told[-1] == (ALL_MODELS, "closed")
+
+
+def test_a_model_that_is_only_supposed_to_think_is_not_back() -> None:
+    class Silent(Flaky):
+        def stream_reply(
+            self, request: ReplyRequest, status: StatusSink
+        ) -> AbstractAsyncContextManager[AsyncIterator[ReplyEvent]]:
+            status(SUPPOSED)
+            return super().stream_reply(request, status)
+
+    async def work(asking: Asking) -> None:
+        await asking.fail(*[TimedOut()] * FAILURES_TO_OPEN)
+        assert isinstance(await asking.ask(), TimedOut)
+
+    asked = play(work, Silent())
+    assert (asked.asked, asked.told) == (FAILURES_TO_OPEN, [("gpt", "TimedOut")])
+
+
+def test_slow_answers_of_a_server_that_took_the_questions_take_the_model_away_from_nobody() -> None:
+    async def work(asking: Asking) -> None:
+        await asking.fail(*[SlowAnswer()] * 2 * FAILURES_TO_OPEN)
+        assert await asking.ask() is None
+
+    assert play(work).told == []
 
 
 def test_a_server_that_says_how_long_is_left_alone_for_so_long() -> None:

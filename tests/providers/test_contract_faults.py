@@ -185,7 +185,8 @@ async def left_soon(server: StandIn) -> None:
 @pytest.mark.parametrize("answer", [Answer(fault="silent"), Answer(fault="stall")], ids=described)
 async def test_silence_is_told_as_timed_out_and_closes_the_request(case: Case, server: StandIn, answer: Answer) -> None:
     async with asyncio.timeout(8):
-        error = await failing(case, server, answer, idle_timeout_seconds=0.8, total_timeout_seconds=8)
+        patience = {"first_timeout_seconds": 0.8, "idle_timeout_seconds": 0.8, "total_timeout_seconds": 8}
+        error = await failing(case, server, answer, **patience)
     assert isinstance(error, errors.TimedOut)
     request = await server.asked()
     await request.over()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from chat.errors import BadKey, Garbled, Overloaded, SpaceDown
+from chat.errors import BadKey, Garbled, ModelNotFound, Overloaded, SpaceDown
 from providers.base import Status
 from providers.gradio import Gradio
 from tests.providers.asking import KEY, all_events, asking, text_of
@@ -60,6 +60,22 @@ async def test_a_space_that_will_not_wake_is_told_as_such_at_once(stage: str) ->
             await all_events(provider)
         assert not raised.value.transient
         assert raised.value.arguments == {"provider": "local", "model": "stand-in"}
+
+
+async def test_a_space_that_is_gone_or_private_is_told_as_such_and_what_to_set() -> None:
+    """Both answer 404, and so does the hub for who may not see it: that there is no such model says nothing."""
+    async with GradioServer() as app, AllToOne(app.port) as proxy, space(app, proxy) as provider:
+        app.listing = Answer(status=404)
+        with pytest.raises(SpaceDown, match="acme-chat is gone or private: set base_url to another Space, or api_key"):
+            await all_events(provider)
+
+
+async def test_a_size_that_an_app_does_not_have_is_no_space_that_is_gone() -> None:
+    async with GradioServer() as app, AllToOne(app.port) as proxy:
+        async with space(app, proxy, preset="qwen-2.5", fn_index=None) as provider:
+            with pytest.raises(ModelNotFound, match="there are: 72B"):
+                await all_events(provider)
+        assert app.hub_requests == []
 
 
 async def test_a_space_that_fails_while_it_runs_or_that_nobody_knows_fails_as_it_does() -> None:

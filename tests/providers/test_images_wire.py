@@ -7,6 +7,7 @@ import pytest
 from chat import errors
 from chat.messages import Image
 from providers.base import ImageRequest, JsonValue
+from providers.openai_presets import PRESETS
 from providers.wire.images import (
     chat_body,
     checked,
@@ -31,6 +32,7 @@ def test_one_picture_is_asked_for_in_base64_and_in_the_size_that_is_wanted() -> 
 @pytest.mark.parametrize(
     ("model", "sizes"),
     [
+        ("gpt-image-2", ["1024x1024", "1536x1024", "1024x1536", "1024x1024"]),
         ("gpt-image-1", ["1024x1024", "1536x1024", "1024x1536", "1024x1024"]),
         ("openai/gpt-image-1-mini", ["1024x1024", "1536x1024", "1024x1536", "1024x1024"]),
         ("dall-e-3", ["1024x1024", "1792x1024", "1024x1792", "1024x1024"]),
@@ -47,7 +49,7 @@ def test_openais_own_models_get_the_nearest_of_their_sizes_and_no_seed(model: st
     assert asked["size"] == "auto", "the config knows better"
 
 
-@pytest.mark.parametrize("model", ["gpt-image-1", "gpt-image-1-mini", "openai/gpt-image-1", "chatgpt-image-latest"])
+@pytest.mark.parametrize("model", ["gpt-image-2", "gpt-image-1-mini", "openai/gpt-image-1", "chatgpt-image-latest"])
 def test_models_that_refuse_the_format_are_not_sent_it(model: str) -> None:
     assert "response_format" not in request_body(ImageRequest(model, "a cat"))
 
@@ -67,6 +69,17 @@ def test_parameters_may_replace_size_and_format_and_null_leaves_a_field_out() ->
     )
     assert "size" not in body
     assert (body["quality"], body["response_format"]) == ("high", "url")
+
+
+@pytest.mark.parametrize(("size", "ratio"), [((1024, 1024), None), ((1536, 864), "16:9"), ((512, 800), "9:16")])
+def test_who_takes_no_size_is_asked_for_the_proportions(size: tuple[int, int], ratio: str | None) -> None:
+    """xAI, by its preset; without this its pictures were all squares, whatever --ratio said."""
+    parameters = PRESETS["xai"].image_parameters
+    body = request_body(ImageRequest("grok-2-image", "a cat", *size, parameters=parameters))
+    assert (body.get("aspect_ratio"), "size" in body) == (ratio, False)
+    body = request_body(ImageRequest("m", "a cat", *size, parameters={**parameters, "aspect_ratio": "4:3"}))
+    assert body["aspect_ratio"] == "4:3", "the config knows better"
+    assert "aspect_ratio" not in request_body(ImageRequest("m", "a cat", *size))
 
 
 def test_parameters_cannot_replace_what_was_asked_nor_make_it_several_pictures() -> None:

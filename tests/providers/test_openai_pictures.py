@@ -48,7 +48,7 @@ async def test_a_picture_is_asked_for_as_openai_does_and_comes_back_as_it_was_dr
 
 
 async def test_gpt_image_models_are_asked_once_and_without_a_format(server: ModelServer) -> None:
-    assert await drawn(server, model="gpt-image-1") == PICTURE
+    assert await drawn(server, model="gpt-image-2") == PICTURE
     assert "response_format" not in server.pictures.requests[0].body
     assert len(server.pictures.requests) == 1
 
@@ -69,7 +69,7 @@ async def test_that_second_request_is_told_so_that_it_counts(server: ModelServer
     assert told == ["again"]
 
 
-@pytest.mark.parametrize("model", ["gpt-image-1", "dall-e-3"])
+@pytest.mark.parametrize("model", ["gpt-image-2", "dall-e-3"])
 async def test_openais_own_models_draw_in_every_proportion_that_people_can_choose(
     server: ModelServer, model: str
 ) -> None:

@@ -38,7 +38,12 @@ def test_without_a_word_in_the_config_nobody_can_spend_without_end() -> None:
         input_characters=20_000,
         attempts_per_turn=4,
     )
-    assert (HttpSettings().idle_timeout_seconds, HttpSettings().total_timeout_seconds) == (60, 600)
+    patience = HttpSettings()
+    assert (patience.first_timeout_seconds, patience.idle_timeout_seconds, patience.total_timeout_seconds) == (
+        300,
+        60,
+        600,
+    )
 
 
 def sections(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[type[BaseModel]]:

@@ -6,7 +6,7 @@ Models named in `no_prefill` refuse open answers, as Claude does since 4.6. Cach
 """
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -23,6 +23,7 @@ class AnthropicServer(StandIn):
     def __init__(self, *, models: tuple[str, ...] = ("stand-in", "stand-in-2"), page: int = 1) -> None:
         super().__init__()
         self.no_prefill: set[str] = set()
+        self.complain: Callable[[Any], str] = lambda body: ""  # what is wrong with a body, beyond that; "" = nothing
         self.stop_reason = "end_turn"
         self.blocks: tuple[Mapping[str, Any], ...] = ()  # that come before the text, whole
         self.listed: list[web.Request] = []
@@ -54,7 +55,7 @@ class AnthropicServer(StandIn):
                 return "This model does not support assistant message prefill. The conversation must end with a user …"
             if last["content"][-1]["text"] != last["content"][-1]["text"].rstrip():
                 return "messages: final assistant content cannot end with trailing whitespace"
-        return ""
+        return self.complain(body)
 
     def _unstreamed(self, request: Request, answer: Answer, text: str) -> web.Response | None:
         if answer.fault != "json":
