@@ -51,9 +51,16 @@ def _check_kind(said: Said, model: Model, language: Language) -> None:
     if said.images and not (model.settings.vision and model.provider.capabilities.vision):
         raise CantAskError(language.say("question.no_vision", model=model.name))
     if said.other and not _is_about_something(said):
-        key = f"question.kind.{said.other}"
-        known = key if key in language.sentences else "question.kind.other"
-        raise CantAskError(language.say("question.cant_use", kind=language.say(known)))
+        raise CantAskError(_cant_use(said, language))
+
+
+def _cant_use(said: Said, language: Language) -> str:
+    """Why nothing can be done with it. What only one messenger has, it has a sentence of its own for."""
+    own, key = f"{said.address.messenger}.cant_use.{said.other}", f"question.kind.{said.other}"
+    if own in language.sentences:
+        return language.say(own)
+    known = key if key in language.sentences else "question.kind.other"
+    return language.say("question.cant_use", kind=language.say(known))
 
 
 def _is_about_something(said: Said) -> bool:

@@ -33,7 +33,8 @@ MESSAGE_GONE = frozenset({10008, 50005, 50021})
 PLACE_GONE = frozenset({10003, 10004, 40094, 50001, 50007, 50013, 50024, 50083, 50278, 160005})
 NO_PERMISSION = 50013
 NO_REPLY = 160002
-TOO_OLD = 30046
+TOO_OLD, ARCHIVED = 30046, 50083
+FOR_A_WHILE = frozenset({40004, 40006, 40333, 130000})  # sending or a feature is off, a wall before the API, overload
 
 
 class TokenOverError(MessengerError):
@@ -146,23 +147,25 @@ class Rest:
             async with self.session.request(
                 method, Route.BASE + path, headers=headers, proxy=self.proxy, timeout=timeout, **body
             ) as answer:
-                return _read(answer.status, answer.headers, await answer.read(), has_files=bool(files))
+                return _read(method, answer.status, answer.headers, await answer.read(), has_files=bool(files))
         except WAYS_TO_FAIL as failure:
             # Its text may have the address in it, and that the interaction's token.
             reason = f"{method} failed: {type(failure).__name__}"
         raise Unsure(reason)
 
 
-def translate(status: int, body: object, headers: Mapping[str, str], *, has_files: bool = False) -> MessengerError:
+def translate(
+    status: int, body: object, headers: Mapping[str, str], *, method: str = "", has_files: bool = False
+) -> MessengerError:
     """The `MessengerError` for a refusal: HTTP's status, and Discord's own code in the body where it is Discord's."""
     told: Json = body if isinstance(body, dict) else {}
     code = told.get("code", 0)
     reason = f"{status}/{code}: {told.get('message') or 'no reason given'} {told.get('errors') or ''}"[:LONGEST_REASON]
-    if code == TOO_OLD:
+    if code == TOO_OLD or (code == ARCHIVED and method == "PATCH"):  # a new message opens the thread again
         return Unchangeable(reason)
     if status == 429:
         return SlowDown(_seconds(told, headers))
-    if status >= 500 or not told:
+    if status >= 500 or not told or code in FOR_A_WHILE:
         return Unsure(reason)
     if code in TOKEN_OVER:
         return TokenOverError(reason)
@@ -172,13 +175,15 @@ def translate(status: int, body: object, headers: Mapping[str, str], *, has_file
         return MessageGone(reason)
     if code == NO_REPLY:
         return NoReplyError(reason)
-    if code in PLACE_GONE or status == 403:
+    if code == ARCHIVED and method == "DELETE":
+        return Refused(reason)
+    if code in PLACE_GONE or (status == 403 and code):
         # Where only files are forbidden, something can still be said.
         return Refused(reason) if has_files and code == NO_PERMISSION else PlaceGone(reason)
     return Refused(reason)
 
 
-def _read(status: int, headers: Mapping[str, str], data: bytes, *, has_files: bool) -> Any:
+def _read(method: str, status: int, headers: Mapping[str, str], data: bytes, *, has_files: bool) -> Any:
     done = 200 <= status < 300
     try:
         body = json.loads(data) if data else None
@@ -188,7 +193,7 @@ def _read(status: int, headers: Mapping[str, str], data: bytes, *, has_files: bo
         body = None
     if done:
         return body
-    raise translate(status, body, headers, has_files=has_files)
+    raise translate(status, body, headers, method=method, has_files=has_files)
 
 
 def _seconds(told: Json, headers: Mapping[str, str]) -> float:

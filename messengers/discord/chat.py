@@ -7,7 +7,7 @@ from typing import Any
 from chat.buttons import Button, encode
 from chat.incoming import Address, Attachment
 from chat.messages import Image, Message
-from messengers.base import MessageGone, MessengerError, Page, PlaceGone
+from messengers.base import MessageGone, MessengerError, Page, PlaceGone, Unchangeable
 from messengers.budget import Budget
 from messengers.discord.calls import File, Json, NoReplyError, Rest, TokenOverError, is_over
 from messengers.discord.chains import Chains
@@ -43,6 +43,7 @@ class DiscordChat:
         self._is_guest = "guest" in address.within
         self._is_ephemeral = "ephemeral" in address.within
         self._bound = bool(address.token) and not BY_TOKEN_ALONE.isdisjoint(address.within)
+        self._removed = False  # something was: the first message may take no first answer's place any more
         self._chains = chains
         self.dialect = dialect
         self.budget = budget
@@ -77,7 +78,8 @@ class DiscordChat:
         previous: str = "",
     ) -> str:
         """See `Chat.send`."""
-        payload, is_first = _payload(page.text, buttons), not previous and not self._address.answered
+        is_first = not (previous or self._address.answered or self._removed)
+        payload = _payload(page.text, buttons)
         return await self._send(payload, (), reply=reply, nonce=nonce, previous=previous, is_first=is_first)
 
     async def send_image(self, image: Image, caption: str = "", *, reply: bool = False, nonce: str = "") -> str:
@@ -99,7 +101,7 @@ class DiscordChat:
 
     async def delete(self, message: str) -> None:
         """See `Chat.delete`."""
-        place = self._address.place
+        place, self._removed = self._address.place, True
         try:
             await self._changed(
                 lambda: self._rest.delete_answer(self._token, message), lambda: self._rest.delete(place, message)
@@ -131,7 +133,7 @@ class DiscordChat:
     def _go_over(self, failure: MessengerError) -> None:
         """From the token's routes to the channel's, if those can be used at all; raises if not."""
         if self._bound:
-            raise PlaceGone(str(failure)) if isinstance(failure, TokenOverError) else failure
+            raise PlaceGone(str(failure)) if isinstance(failure, TokenOverError | Unchangeable) else failure
         if isinstance(failure, TokenOverError):
             self._token = ""
 
@@ -166,8 +168,8 @@ class DiscordChat:
         if self._by_token:
             try:
                 return self._said(await self._answered(payload, files, is_first=is_first))
-            except TokenOverError as over:
-                self._go_over(over)
+            except (TokenOverError, Unchangeable) as failure:  # its thread was archived: a post opens that again
+                self._go_over(failure)
         self._require_channel()
         reference = self._reference(previous, reply=reply)
         try:

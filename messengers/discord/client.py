@@ -99,12 +99,17 @@ class Client(discord.Client):
         try:
             async with asyncio.timeout(LOGIN_SECONDS):
                 await self.login(self._settings.token.get_secret_value())
+                self._check_application()
                 return
         except discord.LoginFailure:
             raise Fatal(UNKNOWN_BOT) from None
         except (*CONNECTION_FAILURES, *MALFORMED) as failure:
             reason = told(failure)[:200]
         raise Unsure(reason)
+
+    def _check_application(self) -> None:
+        if self.application and self.application.interactions_endpoint_url:
+            log.warning(ENDPOINT_SET)
 
     def ask_for_content(self, *, wanted: bool = True) -> bool:
         """Ask for the content of all messages, if the application was granted that; whether it was."""
@@ -113,6 +118,10 @@ class Client(discord.Client):
         intents = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=granted)
         self.events.ask_for(intents)
         return granted
+
+    def reads_all(self) -> bool:
+        """Whether the content of all messages was asked for."""
+        return self.events.intents.message_content
 
 
 def told(failure: BaseException) -> str:
@@ -126,4 +135,8 @@ def told(failure: BaseException) -> str:
             return f"{type(failure).__name__}: {failure}"
 
 
+ENDPOINT_SET = (
+    "Discord: commands, buttons and forms won't work, because the developer portal has an Interactions Endpoint URL "
+    "for this bot, and Discord sends them there: remove it (General Information)"
+)
 UNKNOWN_BOT = "Discord doesn't know this bot's token: check discord.token in the config (the developer portal has it)."

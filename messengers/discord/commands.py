@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 Sentences = Mapping[str, Mapping[str, str]]  # language ("" = any other) → key → sentence
 
-SLASH, ON_MESSAGE = 1, 3  # types of commands
+SLASH, ON_MESSAGE, ENTRY_POINT = 1, 3, 4  # types of commands
 TEXT, NUMBER, FILE = 3, 4, 11  # types of options
 LARGEST_NUMBER = 999_999_999  # as `chat.commands.takes`
 LONGEST_DESCRIPTION, LONGEST_TEXT = 100, 6000
@@ -120,9 +120,11 @@ async def keep_told(rest: Rest, application: int, tree: Tree) -> None:
 
 async def sync(rest: Rest, application: int, tree: Tree) -> None:
     """Tell Discord the commands, if it knows others. Raises `MessengerError`s."""
-    wanted, path = tree.payload(), f"/applications/{application}/commands"
+    path = f"/applications/{application}/commands"
     # Without this the translations aren't told, and every start would find a difference.
     known = await rest.listed(f"{path}?with_localizations=true")
+    # Where Activities are enabled there is one that Discord made; it refuses an overwrite without that (50240).
+    wanted = tree.payload() + [each for each in known if each.get("type") == ENTRY_POINT]
     if normal(known) != normal(wanted):
         await rest.call("PUT", path, wanted)
         log.info("Discord's slash commands were set")

@@ -3,6 +3,7 @@
 What the client takes for one is known from the parsers that follow it (simple-markdown with Discord's rules):
 `**` `*` `_` `__` `~~` `||` and backticks anywhere, `<@1>` `<#1>` `<:a:1>` `<t:1>` `<id:…>` `</a:1>` `@everyone` as
 mentions, `#` `-#` `>` `>>>` `-` `+` `1.` at the beginning of a line, `[a](b)`. Addresses are taken as they are.
+`:name:` becomes an emoji, also in the middle of `std::map::iterator`; only one that stands free may be meant so.
 """
 
 import re
@@ -14,6 +15,7 @@ _MARKS = re.compile(
     r"|~(?=~)|(?<=~)~"
     r"|<(?=[@#:]|/?[\w -]+:)"
     r"|@(?=everyone|here)"
+    r"|(?<=[\w:<]):(?=[\w+-]+:)"
 )
 # What may stand behind a bare address; anything else would be taken for a part of it, the next backslash too.
 _FREE = re.compile(r"[.,:;\"'\])]*(\s|\Z)")

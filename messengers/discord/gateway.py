@@ -6,6 +6,7 @@ loop ends at a first connect that fails, and waits after a reset that Linux repo
 
 import asyncio
 import logging
+import math
 import random
 import time
 import zlib
@@ -122,9 +123,10 @@ class Shard:
         """Connect, listen, and again. Raises `Fatal` and `NoContentError`; returns never."""
         while True:
             await asyncio.sleep(self._pause())
-            begun, socket, code = time.monotonic(), None, RESUMABLE
+            begun, socket, code = math.inf, None, RESUMABLE  # a connect that fails counts, however long it took
             try:
                 socket = await self._connected()
+                begun = asyncio.get_running_loop().time()
                 while True:
                     await socket.poll_event()
             except ReconnectWebSocket as wish:
@@ -142,7 +144,8 @@ class Shard:
             finally:
                 if socket:
                     await socket.close(code)
-            self._failures = 0 if time.monotonic() - begun > STABLE_SECONDS else self._failures + 1
+            lasted = asyncio.get_running_loop().time() - begun
+            self._failures = 0 if lasted > STABLE_SECONDS else self._failures + 1
 
     def _pause(self) -> float:
         """Seconds before the next attempt: none before the first one and after a connection that lasted."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
@@ -13,6 +13,7 @@ from typing import Any
 from chat.incoming import Address, Incoming, Left, Said, Sender, Unreadable
 from messengers.base import Reception
 from messengers.discord.answering import Answering
+from messengers.discord.arrivals import Arrivals
 from messengers.discord.calls import Rest
 from messengers.discord.catching_up import CatchingUp
 from messengers.discord.chains import Chains
@@ -36,6 +37,7 @@ class Parts:
     forms: Forms
     chains: Chains | None
     places: Places
+    reads_all: Callable[[], bool] = lambda: True  # whether the content of all messages is told
 
 
 class Hearing:
@@ -49,9 +51,10 @@ class Hearing:
         self._places = parts.places
         self._reception = reception
         self._tasks = tasks
-        self._reader = Reader(bot, parts.places)
+        self._reader = Reader(bot, parts.places, parts.reads_all)
         self._intake = Intake(reception, tasks)
         self._catching_up = CatchingUp(parts.rest, parts.places)
+        self._arrivals = Arrivals()
 
     def take(self, event: str, body: Any) -> None:
         """Take in an event. One that makes no sense is put aside, and stops nothing else."""
@@ -72,6 +75,7 @@ class Hearing:
                 self._catching_up.begin()
                 for place, after in reversed(self._places.seen.items()):  # where people talked last comes first
                     self._intake.put(place, partial(self._catch_up, place, after))
+                self._arrivals.expect(str(guild["id"]) for guild in body.get("guilds") or ())
             case _:
                 self._about_places(event, body)
 
@@ -79,6 +83,7 @@ class Hearing:
         match event:
             case "GUILD_CREATE":
                 self._places.guild(body, self._bot)
+                self._arrivals.came(str(body["id"]))
             case "THREAD_LIST_SYNC":
                 self._places.channels(body.get("threads") or (), str(body["guild_id"]))
             case "THREAD_CREATE" | "THREAD_UPDATE":
@@ -86,9 +91,11 @@ class Hearing:
             case "THREAD_DELETE" | "CHANNEL_DELETE":
                 self._leave(self._places.last_heard(place=str(body["id"])))
                 self._places.gone(str(body["id"]))
-            case "GUILD_DELETE" if not body.get("unavailable"):
-                self._leave(self._places.last_heard(guild=str(body["id"])))
-                self._places.forget_guild(str(body["id"]))
+            case "GUILD_DELETE":
+                self._arrivals.came(str(body["id"]))
+                if not body.get("unavailable"):
+                    self._leave(self._places.last_heard(guild=str(body["id"])))
+                    self._places.forget_guild(str(body["id"]))
 
     def _message(self, body: Json) -> None:
         place = str(body["channel_id"])
@@ -110,6 +117,7 @@ class Hearing:
         return None
 
     async def _catch_up(self, place: str, after: int) -> None:
+        await self._arrivals.complete()
         for message in await self._catching_up.missed(place, after):
             try:
                 said = self._reader.read(message)

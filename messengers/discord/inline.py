@@ -1,6 +1,7 @@
 """What stands in a paragraph, from the parser's events to Discord's marks."""
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from messengers.latex import readable
 _STRIKE, _BOLD, _ITALIC = "Strikethrough", "Strong", "Emphasis"
 _LINK = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9_]")
+_EMOJI = re.compile(r"[\ufe0f\u20e3]|:[\w+-]+:")  # with category So: what Discord takes for one
 _ZERO_WIDTH_SPACE = "\u200b"  # between marks that would be read as one
 
 
@@ -160,10 +162,14 @@ class Inline:
                 self._text += f" ({address})"
         elif not words.strip() or words.strip() == address:
             self._add(f"<{address_of(address)}>", address)
-        elif "://" in words:  # Discord shows no link whose text looks like another one
+        elif "://" in words or _has_emoji(words):  # Discord shows no link whose text has an address or emoji in it
             self._add(f"{written} (<{address_of(address)}>)", f"{words} ({address})")
         else:
             self._add(f"[{written.strip()}]({address_of(address)})", f"{words} ({address})")
+
+
+def _has_emoji(words: str) -> bool:
+    return bool(_EMOJI.search(words)) or any(unicodedata.category(character) == "So" for character in words)
 
 
 def _unescaped(written: str, *, inside: str = "") -> str:

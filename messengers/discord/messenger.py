@@ -30,8 +30,9 @@ T = TypeVar("T")
 
 LONGEST_PAUSE_SECONDS = 30.0
 NO_CONTENT = (
-    "Discord: in servers it sees mentions, replies to it and commands; in threads, messages without a mention only "
-    "where the Message Content Intent is allowed (developer portal, Bot)"
+    "Discord: without the Message Content Intent (developer portal, Bot) it reads in servers only commands, messages "
+    "that mention it by its name, and replies that ping it; not those to an answer of a command, not mentions of its "
+    "role, not what else is said in its threads"
 )
 
 
@@ -102,7 +103,7 @@ class Discord:
             self._chains.bot_id = str(user.id)
         log.info("Discord: this is %s", user)
         forms = Forms(application, self._tree, places, chains=self._chains is not None)
-        parts = Parts(self._rest, self._answering, forms, self._chains, places)
+        parts = Parts(self._rest, self._answering, forms, self._chains, places, self._client.reads_all)
         return Hearing(str(user.id), parts, reception, tasks)
 
     async def _log_in(self) -> None:

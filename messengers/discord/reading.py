@@ -4,7 +4,7 @@ Source: discord-api-docs, "Message" (types, references, snapshots) and "Gateway 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,14 +18,19 @@ SAID_BY_PEOPLE = frozenset({0, 19})  # types of messages: an ordinary one, a rep
 FORWARD = 1  # a type of reference
 LONGEST = 4000  # characters of a message that is answered
 LONGEST_ID = 20  # digits of 64 bits
+HIDDEN, BARE = "hidden", "bare"  # what `Said.other` is where Discord keeps the words back, and where there are none
+UNREADABLE = "[a message that the bot may not read]"  # to the model
+# What Discord blanks without the Message Content Intent, and what else there may be to a message without words.
+CONTENTS = ("content", "attachments", "embeds", "components", "poll", "sticker_items", "message_snapshots")
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Knows who the bot is, so that it can tell what is meant for it."""
+    """Knows who the bot is, so that it can tell what is meant for it. `reads_all`: the content intent is granted."""
 
     bot_id: str
     places: Places
+    reads_all: Callable[[], bool] = lambda: True
 
     def read(self, message: Json) -> Said | None:
         """What somebody said to the bot; None for what isn't its business. Messages without a guild are private."""
@@ -34,21 +39,31 @@ class Reader:
             return None
         if not (address := self._address(message)).private and not self._is_meant(message):
             return None
+        said = Said(address, self._sender(message), f"discord:{self.bot_id}:{message['id']}", "")
+        if not address.private and self._is_hidden(message):
+            return replace(said, other=HIDDEN) if self._is_addressed(message) else None
+        return self._with_contents(message, said)
+
+    def _with_contents(self, message: Json, bare: Said) -> Said | None:
+        """Put the contents in; None where there is nothing to answer."""
         contents, forwarded = contents_of(self._without_mention(message), place_of(message)), _forwarded(message)
         answered = self._answered(message)
         images = contents.images or (contents_of(answered, place_of(answered)).images if answered else ())
-        said = Said(
-            address,
-            self._sender(message),
-            f"discord:{self.bot_id}:{message['id']}",
-            contents.text.strip(),
-            _quotes(answered, forwarded),
-            images + forwarded.images,
-            contents.documents + forwarded.documents,
-            contents.other,
+        said = replace(
+            bare,
+            text=contents.text.strip(),
+            quotes=_quotes(answered, forwarded),
+            images=images + forwarded.images,
+            documents=contents.documents + forwarded.documents,
+            other=contents.other,
         )
-        told = said.other and address.private  # among others a sticker that nobody can use is met with silence
-        return said if said.text or said.quotes or said.images or said.documents or told else None
+        hidden = answered is not None and self._is_hidden(answered)
+        if said.text or said.quotes or said.images or said.documents:
+            return replace(said, quotes=(_unread(answered), *said.quotes)) if hidden and answered else said
+        if said.other:
+            return said if said.address.private else None  # among others a sticker is met with silence
+        is_mention = bool(str(message.get("content") or "").strip())
+        return replace(said, other=HIDDEN if hidden else BARE) if is_mention else None
 
     def _address(self, message: Json) -> Address:
         place, guild = id_of(message["channel_id"]), id_of(message["guild_id"]) if message.get("guild_id") else ""
@@ -57,16 +72,22 @@ class Reader:
         )
 
     def _is_meant(self, message: Json) -> bool:
-        """In a guild: the bot is mentioned, one of its messages is replied to, or it was asked in this thread."""
+        """In a guild: it is addressed to the bot, or the bot was asked in this thread."""
+        place = str(message["channel_id"])
+        return self._is_addressed(message) or (bool(self.places.parent(place)) and self.places.knows(place))
+
+    def _is_addressed(self, message: Json) -> bool:
+        """The bot is mentioned, or one of its messages is replied to."""
         if any(str(user["id"]) == self.bot_id for user in message.get("mentions") or ()):
             return True
         if self._role(message) in [str(role) for role in message.get("mention_roles") or ()]:
             return True
         replied = message.get("referenced_message") or {}
-        if str((replied.get("author") or {}).get("id", "")) == self.bot_id:
-            return True
-        place = str(message["channel_id"])
-        return bool(self.places.parent(place)) and self.places.knows(place)
+        return str((replied.get("author") or {}).get("id", "")) == self.bot_id
+
+    def _is_hidden(self, message: Json) -> bool:
+        """Discord shows who said it where, but not what: a mention of the bot's role, a reply that pings nobody …"""
+        return not self.reads_all() and not any(message.get(content) for content in CONTENTS)
 
     def _without_mention(self, message: Json) -> Json:
         """The question alone: a mention of the bot at its beginning or end only says whom it is for."""
@@ -91,6 +112,10 @@ class Reader:
 def quote_of(message: Json) -> Quote:
     """A message that somebody answers, or asks about."""
     return Quote("reply", name_of(message["author"], message.get("member")), words_of(message)[:LONGEST])
+
+
+def _unread(message: Json) -> Quote:
+    return replace(quote_of(message), text=UNREADABLE)
 
 
 def sender_of(user: Json, member: Json | None) -> Sender:

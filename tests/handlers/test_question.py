@@ -269,6 +269,15 @@ def test_what_the_bot_cant_use_is_one_sentence_that_names_it(other: str, key: st
     assert refused(scene, asked) == say("question.cant_use", kind=say(f"question.kind.{key}"))
 
 
+@pytest.mark.parametrize("other", ["hidden", "bare"])
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_what_only_one_messenger_has_is_said_in_a_sentence_of_its_own(other: str, language: str) -> None:
+    scene = Scene()
+    asked = replace(said("", sender=replace(ANNA, language=language)), other=other)
+    asked = replace(asked, address=replace(asked.address, messenger="discord", private=False))
+    assert refused(scene, asked) == scene.texts.of(language).say(f"discord.cant_use.{other}")
+
+
 @pytest.mark.parametrize(
     ("asked", "wanted"),
     [

@@ -55,6 +55,7 @@ class AccountApi:
         owner: Json = {"id": "1", "username": "owner", "discriminator": "0", "avatar": None}
         body: Json = {"id": str(self._world.application_id), "name": self._world.bot.name, "description": ""}
         body |= {"icon": None, "bot_public": True, "bot_require_code_grant": False, "verify_key": "0" * 64}
+        body["interactions_endpoint_url"] = self._places.endpoint_url
         return body | {"owner": owner, "flags": self._places.application_flags, "bot": self._world.bot.json()}
 
     def _gateway(self, _: Ask) -> Json:

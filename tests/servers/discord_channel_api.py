@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tests.servers.discord_channels import THREAD, Channel
 from tests.servers.discord_errors import Json, invalid, number, refusal
 from tests.servers.discord_messages import Message
-from tests.servers.discord_posting import Posting, needed_to_send, require_open, require_permission
+from tests.servers.discord_posting import Posting, needed_to_send, require_changeable, require_open, require_permission
 from tests.servers.discord_routes import Route
 from tests.servers.discord_rules import checked_nonce
 from tests.servers.discord_wire import Ask
@@ -104,8 +104,7 @@ class ChannelApi:
         channel, message = self._found(ask)
         if message.author != self._world.bot:
             raise refusal(50005)
-        if channel.locked:
-            raise refusal(50083)
+        require_changeable(channel)
         version = self._posting.rewritten(channel, message, ask.fields, ask)
         return channel.show(self._posting.change(channel, message, version))
 
@@ -113,6 +112,8 @@ class ChannelApi:
         channel, message = self._found(ask)
         if message.author != self._world.bot:
             require_permission(channel, self._world.bot, MANAGE_MESSAGES)
+        if channel.archived and channel.locked:
+            raise refusal(50083)
         self._posting.remove(channel, message)
 
     def _react(self, ask: Ask) -> None:

@@ -173,7 +173,7 @@ class Channel:
         member = guild.members.get(message.author.id) if guild else None
         if member:
             body["member"] = member.json()
-        bare = None if self.concerns_bot(message) else self._without_content(body)
+        bare = self._without_content(body, message)
         self.world.sessions.dispatch(event, body, intent=GUILD_MESSAGES if guild else DIRECT_MESSAGES, bare=bare)
 
     def show(self, message: Message) -> Json:
@@ -182,7 +182,7 @@ class Channel:
         There the application's right to read content decides, not the session's intents (discord-api-docs, "Gateway").
         """
         body = self.whole_json(message)
-        return body if self.world.content_granted or self.concerns_bot(message) else self._without_content(body)
+        return body if self.world.content_granted else self._without_content(body, message)
 
     def concerns_bot(self, message: Message) -> bool:
         """Whether it is shown with its content even to a bot without the message content intent."""
@@ -197,12 +197,15 @@ class Channel:
             body["referenced_message"] = replied.json() if replied and replied.visible else None
         return body
 
-    def _without_content(self, body: Json) -> Json:
-        bare = {**body, **BLANK}
-        bare.pop("poll", None)
-        replied = body.get("referenced_message")
-        if replied and replied["author"]["id"] != str(self.world.bot.id):
-            bare["referenced_message"] = {**replied, **BLANK}
+    def _without_content(self, body: Json, message: Message) -> Json:
+        """As a bot without the intent gets it: the message, and the one that it answers, each by its own right."""
+        bare = {**body}
+        if not self.concerns_bot(message):
+            bare |= BLANK
+            bare.pop("poll", None)
+        replied = message.replied
+        if replied and body.get("referenced_message") and not self.concerns_bot(replied):
+            bare["referenced_message"] = {**body["referenced_message"], **BLANK}
         return bare
 
     def json(self) -> Json:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from tests.servers.discord_errors import Json, checked_length, invalid, refusal, too_long
 from tests.servers.discord_world import World
 
-CHAT, USER, MESSAGE = 1, 2, 3
+CHAT, USER, MESSAGE, ENTRY_POINT = 1, 2, 3, 4
 SUBCOMMAND, GROUP, STRING, INTEGER, BOOLEAN = 1, 2, 3, 4, 5
 PERSON, CHANNEL, ROLE, MENTIONABLE, NUMBER, FILE = 6, 7, 8, 9, 10, 11
-MOST = {CHAT: 100, USER: 15, MESSAGE: 15}
+MOST = {CHAT: 100, USER: 15, MESSAGE: 15, ENTRY_POINT: 1}
 MOST_CHARACTERS = 8000
 LOCALES = frozenset({
     "id", "da", "de", "en-GB", "en-US", "es-ES", "es-419", "fr", "hr", "it", "lt", "hu", "nl", "no", "pl", "pt-BR",
@@ -40,6 +40,10 @@ class Commands:
         self._world = world
         self._scopes: dict[int | None, list[Json]] = {}
 
+    def enable_activities(self) -> Json:
+        """Discord makes a command of its own, which every overwrite must keep."""
+        return self.add(None, {"type": ENTRY_POINT, "name": "launch", "handler": 2})
+
     def registered(self, guild: int | None = None) -> list[Json]:
         """The commands of a guild alone, or those everywhere."""
         return list(self._scopes.get(guild, []))
@@ -57,6 +61,10 @@ class Commands:
         for index, command in enumerate(wanted):
             check_command(command, str(index))
         self._check_all(wanted)
+        if any(known["type"] == ENTRY_POINT for known in self.registered(guild)) and not any(
+            one.get("type") == ENTRY_POINT for one in wanted
+        ):
+            raise refusal(50240)
         self._scopes[guild] = [self._made(guild, command) for command in wanted]
         self._changed("PUT", guild, wanted)
         return self.registered(guild)
@@ -109,7 +117,7 @@ def check_command(command: Json, path: str) -> None:
     at = f"{path}." if path else ""
     kind = command.get("type") or CHAT
     if kind not in MOST:
-        raise invalid(at + "type", "BASE_TYPE_CHOICES", "Value must be one of {1, 2, 3}.")
+        raise invalid(at + "type", "BASE_TYPE_CHOICES", "Value must be one of {1, 2, 3, 4}.")
     if kind == CHAT:
         _check_named(command, at, 100)
         _check_options(command.get("options") or [], at + "options")

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tests.servers.discord_errors import Json
 from tests.servers.discord_line import Line
-from tests.servers.discord_places import Places
+from tests.servers.discord_places import Guild, Places
 from tests.servers.discord_sessions import GUILD_MEMBERS, GUILDS, PRIVILEGED, Session
 from tests.servers.discord_world import World
 from tests.servers.telegram_wire import reset
@@ -36,12 +36,14 @@ class Identify:
 class Gateway:
     """Serves the socket. `privileged`: those of the privileged intents that the application was granted.
 
-    `interval`: seconds between heartbeats. `identifies`, `resumes`, `missed_heartbeats`, `lines` are the record.
+    `interval`: seconds between heartbeats; `guild_seconds`: after READY, between guilds. `identifies`, `resumes`,
+    `missed_heartbeats`, `lines` are the record.
     """
 
     def __init__(self, token: str, world: World, places: Places, *, interval: float, privileged: int) -> None:
         self.interval = interval
         self.privileged = privileged
+        self.guild_seconds = 0.01
         self.identifies: list[Identify] = []
         self.resumes: list[tuple[float, bool]] = []  # when, and whether it succeeded
         self.missed_heartbeats: list[float] = []
@@ -192,9 +194,19 @@ class Gateway:
         session.line = line
         session.dispatch("READY", self._ready(session, body))
         if intents & GUILDS:
-            for guild in self._places.bots_guilds():
-                session.dispatch("GUILD_CREATE", guild.json(everybody=bool(intents & GUILD_MEMBERS)))
+            self._tell_later(session, list(self._places.bots_guilds()))
         return None
+
+    def _tell_later(self, session: Session, guilds: list[Guild]) -> None:
+        if guilds:
+            asyncio.get_running_loop().call_later(self.guild_seconds, self._tell_guild, session, guilds)
+
+    def _tell_guild(self, session: Session, guilds: list[Guild]) -> None:
+        """Guilds come one by one, some time after READY; one that the bot was removed from doesn't."""
+        guild, *rest = guilds
+        if guild.has_bot:
+            session.dispatch("GUILD_CREATE", guild.json(everybody=bool(session.intents & GUILD_MEMBERS)))
+        self._tell_later(session, rest)
 
     def _ready(self, session: Session, body: Json) -> Json:
         guilds = [{"id": str(guild.id), "unavailable": True} for guild in self._places.bots_guilds()]

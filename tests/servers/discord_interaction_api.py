@@ -24,7 +24,7 @@ from tests.servers.discord_interactions import (
     metadata,
 )
 from tests.servers.discord_messages import CHAT_COMMAND, CONTEXT_COMMAND, DEFAULT, EPHEMERAL, LOADING, Message, Version
-from tests.servers.discord_posting import Posting, is_ephemeral
+from tests.servers.discord_posting import Posting, is_ephemeral, require_changeable
 from tests.servers.discord_routes import Route
 from tests.servers.discord_wire import Ask
 
@@ -168,6 +168,7 @@ class InteractionApi:
         return self._posting.post(made.channel, message)
 
     def _rewrite(self, made: Interaction, message: Message, ask: Ask) -> Message:
+        require_changeable(made.channel)
         version = self._posting.rewritten(made.channel, message, ask.fields, ask)
         if message.thinking:
             message.pings = self._posting.notified(made.channel, self._world.bot, version.text, ask.fields, None)

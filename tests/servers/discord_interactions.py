@@ -136,7 +136,8 @@ class Interactions:
         made = Interaction(number, token, kind, person, channel, self.world.now(), data, owners, source)
         self.all.append(made)
         self._by_token[token] = made
-        self.world.sessions.dispatch("INTERACTION_CREATE", self._event(made))
+        if not self.places.endpoint_url:
+            self.world.sessions.dispatch("INTERACTION_CREATE", self._event(made))
         self.world.changes.happened()
         return made
 

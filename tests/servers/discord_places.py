@@ -163,6 +163,7 @@ class Places:
         self.refusing: set[int] = set()  # people who take no direct messages of the bot
         self.installed: set[int] = set()  # people who added the bot to their own account
         self.gateway_url = ""
+        self.endpoint_url: str | None = None  # where interactions go instead of the gateway
         self._direct: dict[frozenset[int], Channel] = {}
 
     def guild(self, name: str, locale: str = "en-US", *, has_bot: bool = True) -> Guild:

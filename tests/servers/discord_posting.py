@@ -125,6 +125,12 @@ def require_open(places: Places, channel: Channel) -> None:
         raise refusal(50007)
 
 
+def require_changeable(channel: Channel) -> None:
+    """Raises where nothing can be edited: in an archived thread also if a new message would open it again."""
+    if channel.archived or channel.locked:
+        raise refusal(50083)
+
+
 def needed_to_send(channel: Channel, ask: Ask) -> tuple[int, ...]:
     """The permissions that a new message needs."""
     send = SEND_IN_THREADS if channel.kind == THREAD else SEND

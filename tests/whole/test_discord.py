@@ -108,6 +108,14 @@ async def test_a_mention_is_answered_by_edits_and_a_reply_goes_on_with_the_conve
     assert not [call for call in server.calls if call.status == 429]
 
 
+async def test_a_mention_alone_is_answered_without_asking_a_model(
+    bot: Program, model: ModelServer, anna: Person, channel: Channel
+) -> None:
+    anna.say(channel, mention_bot=True)
+    await shows(channel, "/help")
+    assert not model.requests
+
+
 async def test_direct_messages_need_no_mention(bot: Program, model: ModelServer, bob: Person) -> None:
     model.default = Answer(text="Hello Bob.")
     bob.say(bob.dm, "hello")

@@ -4,6 +4,7 @@ The rules, and the order they are tried in, are those of the parsers that follow
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ _INLINE = re.compile(
     r"|(?P<ticks>`+)(?P<code>[\s\S]*?[^`])(?P=ticks)(?!`)"
     r"|<(?P<quiet>https?://[^\s>]+)>"
     r"|(?P<mention><(?:@[!&]?|#|a?:\w+:)\d+>|<t:\d+(?::\w)?>|<id:\w+>|</[\w -]+:\d+>|@everyone|@here)"
+    r"|(?P<emoji>:[\w+-]+:)"
     r"|\[(?P<link>(?:\\.|[^\[\]\\])+)\]\((?P<to>https?://(?:\\.|[^\s)\\])+)\)"
     r"|(?P<address>https?://[^\s<]+)"
     r"|\*\*(?P<bold>(?:\\[\s\S]|[^\\])+?)\*\*(?!\*)"
@@ -30,6 +32,14 @@ _LINES = (
     ("bullet", re.compile(r"^ *[-*] (?=\S)", re.MULTILINE)),
     ("number", re.compile(r"^ *\d+\. (?=\S)", re.MULTILINE)),
 )
+_AS_WRITTEN = {
+    "block": "block",
+    "code": "code",
+    "mention": "mention",
+    "emoji": "emoji",
+    "address": "",
+    "quiet": "",
+}
 _NESTED = {
     "link": "link",
     "bold": "bold",
@@ -76,11 +86,18 @@ def _read(content: str, view: Seen) -> Iterator[str]:
 def _shown(found: re.Match[str], view: Seen) -> str:
     if found["escape"]:
         return found["escape"]
-    for name, style in (("block", "block"), ("code", "code"), ("mention", "mention"), ("address", ""), ("quiet", "")):
+    for name, style in _AS_WRITTEN.items():
         if found[name]:
             view.styles += [(style, found[name])] if style else []
             return found[name]
+    if found["link"] and _has_emoji(found["link"]):  # such a link is none: its brackets are seen
+        return found[0]
     name = next(name for name in _NESTED if found[name])
     text = "".join(_read(found[name], view))
     view.styles.append((_NESTED[name], f"{text} → {found['to']}" if name == "link" else text))
     return text
+
+
+def _has_emoji(text: str) -> bool:
+    signs = any(unicodedata.category(sign) == "So" or sign in "\ufe0f\u20e3" for sign in text)
+    return signs or re.search(r":[\w+-]+:", text) is not None

@@ -7,11 +7,18 @@ import pytest
 from messengers.discord.messenger import Discord
 from tests.messengers.discord.incoming import FakeReception, discord_running
 from tests.servers.discord_server import Channel, DiscordServer, Person
+from tests.servers.discord_sessions import MESSAGE_CONTENT
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as server:
+def privileged() -> int:
+    """The privileged intents that the application was granted; tests parametrize it."""
+    return MESSAGE_CONTENT
+
+
+@pytest.fixture
+async def server(privileged: int) -> AsyncIterator[DiscordServer]:
+    async with DiscordServer(privileged=privileged) as server:
         server.channel("general")
         yield server
 

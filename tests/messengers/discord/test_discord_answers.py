@@ -52,6 +52,31 @@ def texts(interaction: Interaction) -> list[str]:
     return [message.text for message in interaction.messages]
 
 
+async def test_an_answer_to_a_command_in_a_thread_that_was_archived_is_sent_anew(
+    rest: Rest, anna: Person, general: Channel
+) -> None:
+    thread = anna.thread(general)
+    chat = opened(rest, answer_to(await deferred(rest, anna.slash(thread, "ask"))))
+    number = await chat.send(page("the beginn"), [STOP])
+    thread.archive()
+    screen, wanted = Screen(chat, (number,), key="k"), Layout(chat).pages("the beginning and the end", final=True)
+    while screen.differs(wanted, final=True):
+        await screen.step(wanted, final=True)
+    assert [(message.text, message.labels) for message in thread.messages] == [("the beginning and the end", [])]
+
+
+async def test_an_answer_that_begins_in_a_thread_that_was_archived_meanwhile_opens_it(
+    rest: Rest, anna: Person, general: Channel
+) -> None:
+    thread = anna.thread(general)
+    chat = opened(rest, answer_to(await deferred(rest, anna.slash(thread, "ask"))))
+    thread.archive()
+    await chat.send(page("the answer"))
+    assert (thread.last.text, thread.archived) == ("the answer", False)
+    await chat.edit(str(thread.last.id), page("the whole answer"))
+    assert thread.last.text == "the whole answer"
+
+
 async def test_the_first_message_takes_the_place_of_thinking_and_the_next_ones_follow(
     server: DiscordServer, rest: Rest, asked: Interaction
 ) -> None:

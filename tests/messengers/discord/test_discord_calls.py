@@ -20,6 +20,13 @@ async def rest(server: DiscordServer) -> AsyncIterator[Rest]:
         yield rest
 
 
+@pytest.mark.parametrize(("method", "error"), [("PATCH", Unchangeable), ("DELETE", Refused), ("POST", PlaceGone)])
+def test_in_an_archived_thread_what_stands_stays_while_a_new_message_may_open_it(
+    method: str, error: type[MessengerError]
+) -> None:
+    assert type(translate(400, {"code": 50083, "message": "Thread is archived"}, {}, method=method)) is error
+
+
 async def failing(server: DiscordServer, rest: Rest, fault: Fault) -> MessengerError:
     """The error of a post that goes wrong like this."""
     server.faults.next(CREATE, fault)
@@ -39,7 +46,12 @@ async def failing(server: DiscordServer, rest: Rest, fault: Fault) -> MessengerE
         (403, 50007, PlaceGone),
         (400, 50083, PlaceGone),
         (400, 40094, PlaceGone),
-        (403, 0, PlaceGone),
+        (403, 0, Refused),
+        (403, 20012, PlaceGone),
+        (403, 40333, Unsure),
+        (403, 40004, Unsure),
+        (403, 40006, Unsure),
+        (403, 130000, Unsure),
         (400, 50035, Refused),
         (400, 50006, Refused),
         (413, 40005, Refused),

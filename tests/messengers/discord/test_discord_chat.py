@@ -167,6 +167,33 @@ async def test_where_an_old_message_was_edited_too_often_a_new_one_takes_its_pla
     assert [(message.text, message.labels) for message in general.messages] == [("now it works", [])]
 
 
+async def brought(screen: Screen, wanted: Sequence[Wanted]) -> None:
+    while screen.differs(wanted, final=True):
+        await screen.step(wanted, final=True)
+
+
+async def test_in_an_archived_thread_a_new_message_takes_the_place_of_the_old_one_and_opens_it(
+    rest: Rest, anna: Person, general: Channel
+) -> None:
+    thread = anna.thread(general)
+    chat = opened(rest, place_of(thread))
+    number = await sent(chat, "the beginn", [STOP])
+    thread.archive()
+    await brought(Screen(chat, (number,), key="k"), Layout(chat).pages("the beginning and the end", final=True))
+    assert [(message.text, message.labels) for message in thread.messages] == [("the beginning and the end", [])]
+    assert not thread.archived
+
+
+async def test_in_a_locked_thread_nothing_can_be_said_any_more(rest: Rest, anna: Person, general: Channel) -> None:
+    thread = anna.thread(general)
+    chat = opened(rest, place_of(thread))
+    number = await sent(chat, "the beginn", [STOP])
+    thread.archive(locked=True)
+    with pytest.raises(PlaceGone):
+        await brought(Screen(chat, (number,), key="k"), Layout(chat).pages("the beginning and the end", final=True))
+    assert thread.shown_text() == "the beginn"
+
+
 async def test_where_one_of_several_old_messages_was_edited_too_often_none_of_them_stays_twice(
     server: DiscordServer, rest: Rest, general: Channel
 ) -> None:

@@ -92,6 +92,17 @@ async def test_they_are_told_again_when_they_changed(server: DiscordServer, rece
         assert len(server.made(OVERWRITE)) == 2
 
 
+async def test_the_command_that_starts_an_activity_stays(server: DiscordServer) -> None:
+    launch = server.commands.enable_activities()
+    for _ in range(2):
+        async with discord_running(server, FakeReception()):
+            pass
+    known = server.commands.registered(None)
+    assert next(command for command in known if command["type"] == 4)["id"] == launch["id"]
+    assert len(known) == len(TREE.payload()) + 1
+    assert [call.status for call in server.made(OVERWRITE)] == [200]
+
+
 @pytest.mark.parametrize("change", ["description", "name_localizations", "options", "contexts"])
 def test_any_difference_that_people_would_see_counts(change: str) -> None:
     known = copy.deepcopy(TREE.payload())

@@ -2,11 +2,17 @@
 
 import asyncio
 
+import pytest
+
 from chat.incoming import Left, Quote, Unreadable
 from messengers.discord.catching_up import OVERLAP_SECONDS
 from messengers.discord.messenger import Discord
+from messengers.discord.reading import BARE, HIDDEN, UNREADABLE
 from tests.messengers.discord.incoming import FakeReception, discord_running
 from tests.servers.discord_server import Channel, DiscordServer, Person, Upload
+from tests.servers.discord_sessions import MESSAGE_CONTENT
+
+WITH_AND_WITHOUT_CONTENT = pytest.mark.parametrize("privileged", [MESSAGE_CONTENT, 0], ids=["content", "no content"])
 
 
 async def nothing_comes(reception: FakeReception, server: DiscordServer, count: int = 0) -> None:
@@ -14,6 +20,7 @@ async def nothing_comes(reception: FakeReception, server: DiscordServer, count: 
     assert len(reception.handed) == count
 
 
+@WITH_AND_WITHOUT_CONTENT
 async def test_a_mention_in_a_channel_is_a_question_without_the_mention(
     discord: Discord, server: DiscordServer, reception: FakeReception, anna: Person, general: Channel
 ) -> None:
@@ -30,6 +37,7 @@ async def test_a_mention_in_a_channel_is_a_question_without_the_mention(
     assert address.token == ""
 
 
+@WITH_AND_WITHOUT_CONTENT
 async def test_what_people_say_to_each_other_in_a_channel_is_not_the_bots_business(
     discord: Discord, server: DiscordServer, reception: FakeReception, anna: Person, general: Channel
 ) -> None:
@@ -40,6 +48,7 @@ async def test_what_people_say_to_each_other_in_a_channel_is_not_the_bots_busine
     await nothing_comes(reception, server)
 
 
+@WITH_AND_WITHOUT_CONTENT
 async def test_a_direct_message_needs_no_mention(
     discord: Discord, reception: FakeReception, anna: Person, server: DiscordServer
 ) -> None:
@@ -50,26 +59,56 @@ async def test_a_direct_message_needs_no_mention(
     assert said.address.within == ()
 
 
+@WITH_AND_WITHOUT_CONTENT
+@pytest.mark.parametrize("ping", [True, False])
+@pytest.mark.parametrize("of_command", [True, False])
 async def test_a_reply_to_the_bot_is_meant_for_it_and_quotes_nothing(
-    discord: Discord, reception: FakeReception, anna: Person, general: Channel
+    discord: Discord,
+    reception: FakeReception,
+    anna: Person,
+    general: Channel,
+    privileged: int,
+    *,
+    ping: bool,
+    of_command: bool,
 ) -> None:
     reception.answer_with = "an answer"
     anna.say(general, "question", mention_bot=True)
     answer = await general.wait_for_text("an answer")
-    anna.say(general, "and now?", reply_to=answer, ping=False)
+    if of_command:
+        answer.application_id = 1
+    anna.say(general, "and now?", reply_to=answer, ping=ping)
     said = await reception.hears(2)
-    assert said.text == "and now?"
+    reads = privileged or (ping and not of_command)
+    assert (said.text, said.other) == (("and now?", "") if reads else ("", HIDDEN))
     assert said.quotes == ()
 
 
+@WITH_AND_WITHOUT_CONTENT
+async def test_a_mention_alone_is_handed_in_as_one(
+    discord: Discord, reception: FakeReception, anna: Person, general: Channel
+) -> None:
+    anna.say(general, mention_bot=True)
+    said = await reception.hears()
+    assert (said.text, said.other) == ("", BARE)
+
+
+@WITH_AND_WITHOUT_CONTENT
 async def test_a_mention_in_a_reply_to_somebody_brings_their_words_along(
-    discord: Discord, server: DiscordServer, reception: FakeReception, anna: Person, general: Channel
+    discord: Discord,
+    server: DiscordServer,
+    reception: FakeReception,
+    anna: Person,
+    general: Channel,
+    *,
+    privileged: int,
 ) -> None:
     bob = server.person("Bob")
     first = bob.say(general, f"the sky is green, {anna.mention}")
     anna.say(general, "is that so?", reply_to=first, mention_bot=True)
     said = await reception.hears()
-    assert said.quotes == (Quote("reply", "Bob", "the sky is green, @Anna"),)
+    assert said.text == "is that so?"
+    assert said.quotes == (Quote("reply", "Bob", "the sky is green, @Anna" if privileged else UNREADABLE),)
 
 
 async def test_in_a_thread_where_the_bot_was_asked_no_mention_is_needed_again(
@@ -128,6 +167,7 @@ async def test_pictures_text_files_and_what_cant_be_used_are_told_apart(
     assert said.images[0].id == f"{anna.dm.id}/{message.id}/{message.attachments[0].id}"
 
 
+@WITH_AND_WITHOUT_CONTENT
 async def test_roles_are_handed_in_as_access_names_them(
     discord: Discord, server: DiscordServer, reception: FakeReception, anna: Person, general: Channel
 ) -> None:
@@ -189,10 +229,12 @@ async def test_three_people_in_one_channel_are_handed_in_in_the_order_in_which_t
     assert [said.text for said in reception.taken if hasattr(said, "text")] == list("012345678")
 
 
+@WITH_AND_WITHOUT_CONTENT
 async def test_the_bots_own_role_is_known_from_its_guild(
-    server: DiscordServer, reception: FakeReception, anna: Person, general: Channel
+    server: DiscordServer, reception: FakeReception, anna: Person, general: Channel, privileged: int
 ) -> None:
     role = server.guild().role("Parley", bot=server.bot_id)
     async with discord_running(server, reception):
         anna.say(general, f"<@&{role.id}> hello")
-        assert (await reception.hears()).text == "hello"
+        said = await reception.hears()
+        assert (said.text, said.other) == (("hello", "") if privileged else ("", HIDDEN))

@@ -7,9 +7,11 @@ import pytest
 
 from chat.incoming import Said
 from messengers.base import Reception
+from messengers.discord.arrivals import LONGEST_SECONDS, Arrivals
 from messengers.discord.catching_up import OVERLAP_SECONDS, snowflake
 from tests.messengers.discord.incoming import FakeReception, discord_running
 from tests.servers.discord_server import Channel, DiscordServer, Fault, Person
+from tests.virtual_time import run_virtual
 
 HISTORY = "GET /channels/{channel}/messages"
 
@@ -66,6 +68,51 @@ async def test_missed_messages_bring_guild_roles_and_thread_along(
     assert said.text == "missed, without a mention"
     assert said.address.within == (f"guild:{general.guild.id}", f"channel:{thread.id}", f"channel:{general.id}")
     assert said.sender.roles == (f"role:{role.id}",)
+
+
+async def seen_long_ago(server: DiscordServer, anna: Person, general: Channel) -> FakeReception:
+    """A role mention of the bot is missed in this channel."""
+    role = server.guild().role("Parley", bot=server.bot_id)
+    seen = anna.say(general, "before", mention_bot=True)
+    server.advance(2 * OVERLAP_SECONDS)
+    anna.say(general, f"<@&{role.id}> missed")
+    return FakeReception({str(general.id): str(seen.id)})
+
+
+async def test_a_mention_of_the_bots_role_is_caught_up_once_all_guilds_are_told(
+    server: DiscordServer, anna: Person, general: Channel
+) -> None:
+    server.guild("Others")
+    reception = await seen_long_ago(server, anna, general)
+    server.gateway.guild_seconds = 0.3
+    async with discord_running(server, reception):
+        assert not server.made(HISTORY)
+        assert (await reception.hears()).text == "missed"
+
+
+async def test_a_guild_that_is_out_of_order_is_not_waited_for(
+    server: DiscordServer, anna: Person, general: Channel
+) -> None:
+    others = server.guild("Others")
+    reception = await seen_long_ago(server, anna, general)
+    server.gateway.guild_seconds = 60.0
+    async with discord_running(server, reception):
+        server.push_raw("GUILD_CREATE", server.guild().json())
+        assert not reception.taken
+        others.outage()
+        assert (await reception.hears()).text == "missed"
+
+
+def test_guilds_that_never_come_are_waited_for_ten_seconds() -> None:
+    async def waited() -> float:
+        arrivals, loop = Arrivals(), asyncio.get_running_loop()
+        arrivals.expect(["1", "2"])
+        arrivals.came("1")
+        begun = loop.time()
+        await arrivals.complete()
+        return loop.time() - begun
+
+    assert run_virtual(waited()) == LONGEST_SECONDS
 
 
 async def test_direct_messages_are_caught_up_too(server: DiscordServer, anna: Person) -> None:

@@ -11,11 +11,12 @@ from chat.incoming import Quote, Said
 from messengers.discord.client import MALFORMED
 from messengers.discord.contents import words_of
 from messengers.discord.places import REMEMBERED, Places
-from messengers.discord.reading import Reader
+from messengers.discord.reading import BARE, HIDDEN, UNREADABLE, Reader
 
 BOT, ANNA, BOB = "99", "7", "8"
 PLACES = Places({})
 READER = Reader(BOT, PLACES)
+BLIND = Reader(BOT, PLACES, reads_all=lambda: False)  # without the Message Content Intent
 
 
 def user(number: str, name: str = "Anna", **more: Any) -> dict[str, Any]:
@@ -50,7 +51,6 @@ def read(raw: dict[str, Any]) -> Said:
         message("   "),
         message("hello", guild_id="77"),
         message("@everyone hello", guild_id="77", mention_everyone=True),
-        in_guild(f"<@{BOT}>"),
         in_guild(f"<@{BOT}>", sticker_items=[{"id": "1"}]),
     ],
     ids=lambda raw: f"{raw['content']}-{raw['type']}",
@@ -116,6 +116,56 @@ def test_a_reply_to_somebody_brings_their_words_and_pictures() -> None:
     said = read(in_guild(f"<@{BOT}> what is it?", **replied("look", user(BOB, "Bob"), attachments=[file])))
     assert said.quotes == (Quote("reply", "Bob", "look"),)
     assert [image.id for image in said.images] == ["5/400/3"]
+
+
+@pytest.mark.parametrize("reader", [READER, BLIND])
+@pytest.mark.parametrize("raw", [in_guild(f"<@{BOT}>"), in_guild(f" <@!{BOT}>, "), message(f"<@{BOT}>")])
+def test_a_mention_alone_is_told_from_silence(reader: Reader, raw: dict[str, Any]) -> None:
+    said = reader.read(raw)
+    assert said
+    assert (said.text, said.other) == ("", BARE)
+
+
+SILENT_REPLY = message("", guild_id="77", **replied("my words", user(BOT, "Parley", bot=True)))
+
+
+def test_what_is_meant_for_the_bot_and_hidden_from_it_is_told_from_silence() -> None:
+    said = BLIND.read(SILENT_REPLY)
+    assert said
+    assert (said.text, said.quotes, said.other) == ("", (), HIDDEN)
+    assert READER.read(SILENT_REPLY) is None, "with the intent it is empty"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"sticker_items": [{"id": "1", "name": "x"}]},
+        {"type": 7},
+        {"author": user(BOB, "Bob", bot=True)},
+        {"referenced_message": {"id": "400", "channel_id": "5", "content": "", "author": user(BOB, "Bob")}},
+    ],
+)
+def test_what_has_contents_or_is_not_meant_for_the_bot_is_not_hidden(more: dict[str, Any]) -> None:
+    assert BLIND.read(SILENT_REPLY | more) is None
+
+
+def test_in_a_thread_where_the_bot_was_asked_hidden_words_between_people_get_no_answer() -> None:
+    places = Places({"6": "400"})
+    places.channel({"id": "6", "type": 11, "parent_id": "5", "guild_id": "77"})
+    reader = Reader(BOT, places, reads_all=lambda: False)
+    assert reader.read(message("", guild_id="77", channel_id="6")) is None
+    assert reader.read(SILENT_REPLY | {"channel_id": "6"})
+
+
+def test_a_question_about_a_hidden_message_says_that_there_is_one() -> None:
+    hidden = replied("", user(BOB, "Bob"))
+    said = BLIND.read(in_guild(f"<@{BOT}> explain", **hidden))
+    assert said
+    assert (said.text, said.quotes) == ("explain", (Quote("reply", "Bob", UNREADABLE),))
+    said = BLIND.read(in_guild(f"<@{BOT}>", **hidden))
+    assert said
+    assert (said.other, said.quotes) == (HIDDEN, ())
+    assert read(in_guild(f"<@{BOT}> explain", **hidden)).quotes == ()
 
 
 def test_a_reply_to_a_message_that_is_gone_is_an_ordinary_one() -> None:

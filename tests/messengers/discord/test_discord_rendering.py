@@ -96,6 +96,11 @@ def test_a_fence_in_code_does_not_end_it() -> None:
         ("<https://b.c/a_b_c>", "<https://b.c/a_b_c>"),
         ("[https://b.c](https://b.c)", "<https://b.c>"),
         ("[https://b.c](https://evil.c)", "<https://b.c> (<https://evil.c>)"),
+        ("[🎉 a](https://b.c)", "🎉 a (<https://b.c>)"),
+        ("[**✅** a](https://b.c)", "**✅** a (<https://b.c>)"),
+        ("[1️⃣](https://b.c)", "1️⃣ (<https://b.c>)"),
+        ("[:tada: a](https://b.c)", ":tada: a (<https://b.c>)"),
+        ("![🎉](https://b.c/d.png)", "🎉 (<https://b.c/d.png>)"),
         ("[a](file.md)", "a (file.md)"),
         ("[a](javascript:alert)", "a (javascript:alert)"),
         ("[a](tg://x) ![b](data:x)", "a (tg://x) b (data:x)"),
@@ -127,6 +132,8 @@ def test_links(source: str, text: str) -> None:
         "¯\\_(ツ)_/¯",
         "a ` b ` c",
         "price [1](2) (3)",
+        "a:b:c and std::map::iterator at 1:100:5, a::b::c::d",
+        "key:value:other :: x:y 12:30:45 q:+1: q:-1:",
     ],
 )
 def test_what_is_no_markup_in_commonmark_is_none_in_discord(text: str) -> None:
@@ -169,6 +176,16 @@ def test_html_and_dollars_are_shown_as_they_were_written(source: str) -> None:
 
 def test_markdown_inside_html_is_still_read() -> None:
     assert viewed("<details>\n**a**\n```html\n<b>\n```\n</details>").styles == [("bold", "a"), ("block", "<b>")]
+
+
+def test_an_emoji_by_its_name_may_stand_free() -> None:
+    assert viewed(":tada: we (:+1:) did").all("emoji") == [":tada:", ":+1:"]
+
+
+@pytest.mark.parametrize("text", ["🎉 a", "1️⃣", ":tada: a", "☎"])
+def test_the_view_shows_no_link_with_an_emoji_in_its_text(text: str) -> None:
+    view = seen(f"[{text}](https://b.c)")
+    assert (view.text, view.styles) == (f"[{text}](https://b.c)", [])
 
 
 def test_formulas_become_readable() -> None:

@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import discord.gateway
 import pytest
+import yarl
 from pydantic import SecretStr
 
 from chat.incoming import Address
 from messengers.base import Fatal, Unsure
+from messengers.discord.client import Client
+from messengers.discord.gateway import RESUMES, Pulse, Shard, Turnstile
 from messengers.discord.messenger import Discord
 from tests.messengers.discord.incoming import MENU, TEXTS, FakeReception, discord_running, settings_for
 from tests.providers.proxies import HttpProxy, Proxy, SocksProxy
@@ -21,6 +24,7 @@ from tests.servers.discord_routes import Route
 from tests.servers.discord_server import Channel, DiscordServer, Fault, Person
 from tests.servers.discord_sessions import MESSAGE_CONTENT
 from tests.servers.discord_wire import Ask
+from tests.virtual_time import run_virtual
 
 INTENTS = 1 << 0 | 1 << 9 | 1 << 12  # guilds, their messages, direct messages
 
@@ -97,6 +101,16 @@ async def test_discord_out_of_reach_at_the_start_is_waited_for(
         assert (await reception.hears()).text == "hello"
 
 
+@pytest.mark.parametrize("set_", [True, False])
+async def test_that_interactions_go_elsewhere_is_said_at_the_start(
+    server: DiscordServer, reception: FakeReception, caplog: pytest.LogCaptureFixture, *, set_: bool
+) -> None:
+    server.places.endpoint_url = "https://bot.test/interactions" if set_ else None
+    async with discord_running(server, reception):
+        warnings = [each.message for each in caplog.records if each.name == "messengers.discord.client"]
+        assert [("Interactions Endpoint URL" in warning) for warning in warnings] == [True] * set_
+
+
 async def test_a_first_connection_that_fails_is_tried_again(server: DiscordServer, reception: FakeReception) -> None:
     server.gateway.refuse(1, "503")
     async with discord_running(server, reception):
@@ -150,6 +164,39 @@ async def test_after_a_session_that_cant_be_resumed_the_missed_messages_are_fetc
     assert sorted(texts[2:4]) == ["missed", "missed too"]
     assert texts[4] == "after"
     assert len(server.gateway.identifies) == 2
+
+
+class DeadHost:
+    """A client whose connections never come about; `dialed` are the hosts."""
+
+    def __init__(self) -> None:
+        self.http = self
+        self.dialed: list[str | None] = []
+
+    async def ws_connect(self, url: str, **_: object) -> None:
+        self.dialed.append(yarl.URL(url).host)
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(1)  # that it takes to give up
+
+    async def get_bot_gateway(self) -> tuple[int, str, Mapping[str, int]]:
+        return 1, "", {"remaining": 1000}
+
+
+def test_a_host_that_never_answers_a_resume_is_given_up() -> None:
+    async def run() -> None:
+        turnstile = Turnstile(cast("Client", host), 0.1)
+        shard = Shard(cast("Client", host), 0, pulse=Pulse(), turnstile=turnstile, gateway="wss://usual")
+        shard._resume = {"session": "s", "sequence": 1, "gateway": yarl.URL("wss://dead")}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(300):
+                await shard.run()
+
+    host = DeadHost()
+    run_virtual(run())
+    assert host.dialed[: RESUMES + 1] == ["dead"] * (RESUMES + 1)
+    assert set(host.dialed[RESUMES + 1 :]) == {"usual"}
 
 
 async def test_op_9_begins_a_new_session(server: DiscordServer, reception: FakeReception, anna: Person) -> None:

@@ -125,12 +125,16 @@ async def test_a_deleted_message_can_not_be_edited_and_a_locked_thread_not_writt
     server.person().delete(general.last)
     assert await code_of(sent.edit(content="more")) == 10008
     thread = server.person().thread(general, "ideas")
-    thread.archive()
     place = bot.get_partial_messageable(thread.id)
+    written = await place.send("awake")
+    thread.archive()
+    assert await code_of(written.edit(content="y")) == 50083
+    assert thread.archived
     await place.send("awake again")
     assert not thread.archived
     thread.archive(locked=True)
     assert await code_of(place.send("x")) == 50083
+    assert await code_of(written.delete()) == 50083
 
 
 async def test_denied_permissions_are_seen_in_the_clients_cache(bot: Recorder, general: Channel) -> None:

@@ -4,7 +4,7 @@ import discord
 import pytest
 from discord import app_commands
 
-from tests.servers.discord_client import Recorder, offer
+from tests.servers.discord_client import Recorder, code_of, offer
 from tests.servers.discord_server import Channel, DiscordServer, Upload
 from tests.servers.discord_world import MANAGE_GUILD
 
@@ -107,3 +107,22 @@ async def test_a_command_for_those_with_a_permission_is_not_offered_to_others(
     with pytest.raises(LookupError):
         anna.slash(general, "admin")
     await boris.slash(general, "admin").said("hello, boss")
+
+
+async def test_an_overwrite_must_keep_the_command_that_starts_an_activity(server: DiscordServer, bot: Recorder) -> None:
+    launch, mine = server.commands.enable_activities(), {"name": "model", "description": "x"}
+    assert bot.application_id
+    assert await code_of(bot.http.bulk_upsert_global_commands(bot.application_id, [mine])) == 50240
+    await bot.http.bulk_upsert_global_commands(bot.application_id, [mine, launch])
+    assert [command["id"] for command in server.commands.registered() if command["type"] == 4] == [launch["id"]]
+
+
+async def test_with_an_endpoint_set_interactions_do_not_come_by_the_gateway(
+    server: DiscordServer, bot: Recorder, general: Channel
+) -> None:
+    server.commands.overwrite(None, [{"name": "model", "description": "x"}])
+    server.places.endpoint_url = "https://bot.test/interactions"
+    server.person().slash(general, "model")
+    server.person().say(general, "hello")
+    await bot.hears()
+    assert "INTERACTION_CREATE" not in bot.log

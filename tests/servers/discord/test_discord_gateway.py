@@ -27,6 +27,17 @@ async def test_a_session_begins_once_and_beats() -> None:
         assert (await bot.http.get_bot_gateway())[2]["remaining"] == 999
 
 
+async def test_guilds_come_one_by_one_after_the_session_began() -> None:
+    async with DiscordServer() as server:
+        for name in ("One", "Two"):
+            server.guild(name)
+        server.gateway.guild_seconds = 0.2
+        async with discord_client(server, Recorder()) as bot:
+            (session,) = server.world.sessions.alive.values()
+            await bot.until(lambda client: client.log.count("GUILD_CREATE") == 2)
+            assert [event for _, event, _ in session.events] == ["READY", "GUILD_CREATE", "GUILD_CREATE"]
+
+
 @pytest.mark.parametrize("fault", ["drop", "op 7", "close"])
 async def test_what_happened_while_the_socket_was_down_is_replayed_once_and_in_order(
     server: DiscordServer, bot: Recorder, general: Channel, fault: str
@@ -62,6 +73,7 @@ async def test_after_an_invalid_session_the_client_identifies_again_and_what_it_
     server.person().say(general, "heard")
     await bot.hears()
     assert [message.content for message in bot.from_people] == ["heard"]
+    await bot.until(lambda client: client.log.count("GUILD_CREATE") == 2)
     texts = [message.content async for message in bot.text_channel(general).history()]
     assert texts == ["heard", "unheard"]
     assert server.world.sessions.unheard["MESSAGE_CREATE"] == 1

@@ -59,6 +59,25 @@ async def test_without_the_content_intent_only_what_is_meant_for_the_bot_is_read
         assert bot.heard[0].content == "mine"
 
 
+@pytest.mark.parametrize("content", [True, False])
+async def test_a_mention_of_the_bots_role_and_what_is_replied_to_are_readable_with_the_intent_alone(
+    server: DiscordServer, general: Channel, content: bool
+) -> None:
+    role = server.guild().role("Parley", bot=server.bot_id)
+    async with discord_client(server, Recorder(content=content)) as bot:
+        anna, among_us = server.person("Anna"), server.person("Bob").say(general, "among us")
+        anna.say(general, f"<@&{role.id}> you there")
+        anna.say(general, "what is it?", reply_to=among_us, mention_bot=True)
+        await bot.hears(3)
+        _, by_role, reply = bot.from_people
+        assert by_role.content == (f"<@&{role.id}> you there" if content else "")
+        assert [each.id for each in by_role.role_mentions] == [role.id]
+        assert reply.content == f"<@{server.bot_id}> what is it?"
+        assert reply.reference
+        assert isinstance(reply.reference.resolved, discord.Message)
+        assert reply.reference.resolved.content == ("among us" if content else "")
+
+
 async def test_a_reply_to_a_commands_answer_does_not_mention_the_bot(server: DiscordServer, general: Channel) -> None:
     async with discord_client(server, Recorder(content=False)) as bot:
         await bot.text_channel(general).send("a usual message")
