@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from composition import Record, open_models, to_be_listed, with_listed, with_local_servers
 from config import Config, ConfigError, load
-from handlers.access import Access
+from handlers.access import Access, Moves
+from handlers.moving import warn_of_outdated
 from handlers.services import Bot, Services
 from messengers.base import Messenger
 from messengers.playground.server import Playground
@@ -50,6 +51,7 @@ class Program:
         self._outbox = outbox
         self._tasks = tasks
         self.record = Record()
+        self._moves = Moves()
         self._bot = Bot(
             store=store,
             open_chat=lambda address: messengers[address.messenger].open(address),
@@ -62,6 +64,7 @@ class Program:
         self._earlier: list[AsyncExitStack] = []  # of configs before, until the last answer of theirs is over
 
     async def __aenter__(self) -> Reception:
+        self._moves.use(await self._bot.store.moved())
         services = await self._services(self.config, self.texts, self._providers)
         self._reception = Reception(services, self._outbox, self._tasks, self._note)
         return self._reception
@@ -118,7 +121,10 @@ class Program:
         """Whoever can open the playground is let in: as an admin on loopback, where no password is asked for."""
         pages = {name: each for name, each in self.messengers.items() if isinstance(each, Playground)}
         trusted = [name for name, page in pages.items() if page.trusted]
-        return Access(config.access, trusted, admitted=[name for name in pages if name not in trusted])
+        admitted = [name for name in pages if name not in trusted]
+        access = Access(config.access, trusted, admitted, self._moves)
+        warn_of_outdated(access)
+        return access
 
     async def _services(self, config: Config, texts: Texts, stack: AsyncExitStack) -> Services:
         answering = await open_models(config, stack, self.record)

@@ -14,8 +14,9 @@ class Address:
     conversations (a topic); `message` is what the answer may reply to. `token` is for messengers that hand out one
     for an answer (Discord's interactions), good until `token_expires_at` (Unix seconds); `answered`: the first answer
     that it is for is another one. `within`: what the place is part of, as `access` in the config names it
-    (`guild:77`, `channel:99`). `branch`: a chain of replies, which has a history and a lane of its own, while model
-    and instructions are the room's.
+    `guild:77`, `channel:99`). `branch`: a chain of replies, which has a history and a lane of its own, while model
+    and instructions are the room's. `spot`: where in the place it is, if the messenger has to speak there in another
+    way (a Telegram forum's General topic, a thread that only replies belong to).
     """
 
     messenger: str
@@ -28,6 +29,7 @@ class Address:
     within: tuple[str, ...] = ()
     branch: str = ""
     answered: bool = False
+    spot: Literal["", "general", "replies"] = ""
 
     @property
     def conversation(self) -> str:
@@ -127,6 +129,27 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """The place at `address` has another id from now on, `to`: all that is known of it is that one's."""
+
+    address: Address
+    key: str
+    to: str
+    sender: Sender = field(default_factory=lambda: Sender(""))
+    kind: Literal["moved"] = "moved"
+
+    @property
+    def place(self) -> str:
+        """What it was called, as `Address.budget`, and as `access` in the config names it."""
+        return self.address.budget
+
+    @property
+    def to_place(self) -> str:
+        """What it is called now."""
+        return f"{self.address.messenger}:{self.to}"
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """An update that couldn't be understood: put aside with its payload, so that it stops nobody else."""
 
@@ -138,4 +161,4 @@ class Unreadable:
     kind: Literal["unreadable"] = "unreadable"
 
 
-Incoming = Said | Invoked | Pressed | Left | Unreadable
+Incoming = Said | Invoked | Pressed | Left | Moved | Unreadable

@@ -8,7 +8,7 @@ from functools import partial
 from chat.buttons import Verb
 from chat.commands import Command, CommandKind, MenuEntry
 from chat.errors import BotError, InternalError
-from chat.incoming import Incoming, Invoked, Left, Pressed, Said, Unreadable
+from chat.incoming import Incoming, Invoked, Left, Moved, Pressed, Said, Unreadable
 from chat.replies import Final
 from handlers import admin, ask, continuing, forget, image, model, new, reply, retry, stop, system, usage
 from handlers import help as help_handler
@@ -103,6 +103,8 @@ async def handle(turn: Turn, services: Services) -> Outcome:
                 if running.incoming.address.budget == address.budget:
                     running.live.stop()
             return Outcome()
+        case Moved():
+            return Outcome()  # it was followed before it was acknowledged (`moving.follow`)
         case Unreadable() as unreadable:
             log.warning("an update was put aside (turn %d): %s", turn.id, unreadable.reason)
             return Outcome(failed=True, reason=f"unreadable: {unreadable.reason}")

@@ -1,10 +1,11 @@
 """Who may talk to the bot: decided in memory, from numeric ids, before anything is stored."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from pydantic import BaseModel
 
-from chat.incoming import Incoming
+from chat.incoming import Address, Incoming
 
 
 class AccessSettings(BaseModel, frozen=True, extra="forbid"):
@@ -18,14 +19,43 @@ class AccessSettings(BaseModel, frozen=True, extra="forbid"):
     block: tuple[str, ...] = ()
 
 
+class Moves:
+    """Which places (`Address.budget`) have another name now, in memory: access is decided by it."""
+
+    def __init__(self, known: Mapping[str, str] | None = None) -> None:
+        """`known`: as `Store.moved` tells."""
+        self._now = dict(known or {})
+
+    def current(self, name: str) -> str:
+        """What a place is called now; any other name as it is."""
+        return self._now.get(name, name)
+
+    def room(self, address: Address) -> str:
+        """`Address.room`, as it is called now."""
+        place = self.current(address.budget).removeprefix(f"{address.messenger}:")
+        return replace(address, place=place).room
+
+    def use(self, known: Mapping[str, str]) -> None:
+        """These are the moves from now on."""
+        self._now = dict(known)
+
+
 class Access:
     """Closed by default: without `public` and an allow-list, only admins get an answer."""
 
-    def __init__(self, settings: AccessSettings, trusted: Iterable[str] = (), admitted: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        settings: AccessSettings,
+        trusted: Iterable[str] = (),
+        admitted: Iterable[str] = (),
+        moves: Moves | None = None,
+    ) -> None:
         """`trusted`: messengers whose people are admins by being there (the playground on loopback).
 
-        `admitted`: whose people are let in by being there (the playground behind a password).
+        `admitted`: whose people are let in by being there (the playground behind a password). `moves`: an entry for a
+        place counts for it by whatever name it has now.
         """
+        self.moves = moves or Moves()
         self._admitted = frozenset(admitted)
         self._settings = settings
         self._trusted = frozenset(trusted)
@@ -46,7 +76,7 @@ class Access:
 
     def is_blocked(self, incoming: Incoming) -> bool:
         """Whether the sender, or the place, is blocked: they get no answer at all."""
-        return not self._names(incoming).isdisjoint(self._settings.block)
+        return self._has(self._settings.block, incoming)
 
     def allows(self, incoming: Incoming) -> bool:
         """Whether the sender gets an answer at this place. An admin always does; a blocked one never otherwise."""
@@ -54,7 +84,18 @@ class Access:
             return True
         if self.is_blocked(incoming):
             return False
-        return self._settings.public or not self._names(incoming).isdisjoint(self._settings.allow)
+        return self._settings.public or self._has(self._settings.allow, incoming)
+
+    @property
+    def outdated(self) -> Mapping[str, str]:
+        """Entries of the config for places that have another name now → that name."""
+        entries = (*self._settings.allow, *self._settings.block)
+        return {entry: self.moves.current(entry) for entry in entries if self.moves.current(entry) != entry}
+
+    def _has(self, entries: Iterable[str], incoming: Incoming) -> bool:
+        """Whether the sender or the place is among the entries."""
+        names = {self.moves.current(name) for name in self._names(incoming)}
+        return not names.isdisjoint(map(self.moves.current, entries))
 
     def _names(self, incoming: Incoming) -> set[str]:
         address, sender = incoming.address, incoming.sender

@@ -66,6 +66,7 @@ async def _status(turn: Turn, services: Services) -> str:
     for messenger, seconds in services.bot.poll_ages().items():
         lines.append(say("admin.messenger", messenger=messenger, seconds=f"{seconds:.0f}"))
     lines += [f"⚠️ `{name}`: {say('trouble.' + key)}" for name, key in services.bot.trouble.items()]
+    lines += [f"⚠️ {say('admin.moved', entry=old, name=new)}" for old, new in services.access.outdated.items()]
     return "\n".join(f"- {line}" for line in lines)
 
 

@@ -114,8 +114,12 @@ class Services:
 
     def may_command(self, who: Incoming, asked: Incoming) -> bool:
         """Whether `who` may stop or retry the answer to `asked`: its asker, or an admin, in the same room."""
-        here = who.address.room == asked.address.room
+        here = self.in_one_room(who.address, asked.address)
         return here and (who.sender.id == asked.sender.id or self.access.is_admin(who))
+
+    def in_one_room(self, here: Address, there: Address) -> bool:
+        """Whether two addresses are of one room, also where the place has another name by now."""
+        return self.access.moves.room(here) == self.access.moves.room(there)
 
     def owns(self, incoming: Incoming) -> bool:
         """Whether the sender decides about this conversation: an admin, or whoever a private chat is with."""

@@ -17,7 +17,7 @@ async def handle(turn: Turn, services: Services) -> Outcome:
 def stop_all(who: Incoming, services: Services) -> None:
     """Stop what runs in the sender's conversation, as far as the sender may."""
     for running in list(services.bot.running.values()):
-        here = running.incoming.address.room == who.address.room
+        here = services.in_one_room(running.incoming.address, who.address)
         if here and services.may_command(who, running.incoming):
             running.live.stop()
 

@@ -8,10 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from chat.incoming import Incoming, Invoked, Left, Said, Unreadable
+from chat.incoming import Incoming, Invoked, Left, Moved, Said, Unreadable
 from chat.replies import Final
 from handlers import attempt, interrupts, kind_of
 from handlers.ask import as_said
+from handlers.moving import follow
 from handlers.reply import quotes, registered
 from handlers.services import Outcome, Services
 from handlers.stop import stop_all
@@ -53,6 +54,9 @@ class Reception:
         if self._closed:
             raise OSError("the bot is about to end: the next start takes this")
         incoming = as_said(incoming)
+        if isinstance(incoming, Moved):  # before anything from the new place is judged by its access
+            await follow(incoming, self._services.store, self._services.access)
+            return
         if not self.welcomes(incoming):
             blocked = self._services.access.is_blocked(incoming)
             if self._strangers.owes(incoming, blocked=blocked):
@@ -69,8 +73,8 @@ class Reception:
             self._route(turn)
 
     def welcomes(self, incoming: Incoming) -> bool:
-        """See `messengers.base.Reception`. What can't be read is nobody's: it is only put aside."""
-        return isinstance(incoming, Unreadable) or self._services.access.allows(incoming)
+        """See `messengers.base.Reception`. What can't be read is nobody's: it is only put aside; a place may move."""
+        return isinstance(incoming, Unreadable | Moved) or self._services.access.allows(incoming)
 
     async def suggest(self, asked: Invoked, option: str) -> Sequence[Suggestion]:
         """See `messengers.base.Reception`."""

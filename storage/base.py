@@ -293,6 +293,18 @@ class Store(Protocol):
         """The places (`Address.budget`) that were written to within the last `seconds`."""
         ...
 
+    async def move(self, place: str, to: str) -> None:
+        """A place (`Address.budget`) has another name: what was said there and is chosen for it is that one's.
+
+        What is known by that name already stays, and what was said there comes after. From now on every
+        conversation of the old name is the one of the new name. Nothing happens where that is known.
+        """
+        ...
+
+    async def moved(self) -> Mapping[str, str]:
+        """Places that have another name now → that name."""
+        ...
+
     async def learned(self) -> Sequence[Learned]:
         """What is known of places' limits, by their names."""
         ...

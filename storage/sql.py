@@ -11,6 +11,7 @@ from chat.messages import Message
 from chat.replies import Final, ReplyState
 from storage import codec
 from storage.base import Activity, Spent, Standing, Turn
+from storage.sql_moves import current
 from storage.sql_people import spend
 
 Connection = sqlite3.Connection
@@ -62,7 +63,7 @@ def receive(connection: Connection, incoming: Incoming) -> Turn | None:
         " ON CONFLICT (key) DO NOTHING",
         (
             codec.storable(incoming.key),
-            incoming.address.conversation,
+            current(connection, incoming.address.conversation),
             incoming.address.budget,
             codec.dump_incoming(incoming),
             now,
@@ -168,7 +169,7 @@ def latest(connection: Connection, conversation: str, before: int) -> Turn | Non
         " AND id > coalesce((SELECT begins_after FROM conversations WHERE conversation = :conversation), 0)"
         " AND (json_extract(incoming, '$.kind') = 'said' OR json_extract(incoming, '$.command') = 'image')"
         " ORDER BY id DESC LIMIT 1",
-        {"conversation": conversation, "before": before},
+        {"conversation": current(connection, conversation), "before": before},
     ).fetchone()
     return _to_turn(row) if row else None
 
@@ -187,7 +188,7 @@ def history(connection: Connection, conversation: str, before: int) -> list[Mess
         "SELECT role, text FROM history WHERE conversation = :conversation AND turn < :before AND turn > coalesce("
         " (SELECT begins_after FROM conversations WHERE conversation = :conversation), 0)"
         " ORDER BY turn DESC, position DESC LIMIT :most",
-        {"conversation": conversation, "before": before, "most": _LONGEST_HISTORY},
+        {"conversation": current(connection, conversation), "before": before, "most": _LONGEST_HISTORY},
     )
     return [Message(role, text) for role, text in rows][::-1]
 
@@ -197,13 +198,13 @@ def begin_anew(connection: Connection, conversation: str, after: int) -> None:
     connection.execute(
         "INSERT INTO conversations (conversation, begins_after) VALUES (?, ?)"
         " ON CONFLICT (conversation) DO UPDATE SET begins_after = excluded.begins_after",
-        (conversation, after),
+        (current(connection, conversation), after),
     )
 
 
 def forget(connection: Connection, conversation: str, before: int | None = None) -> int:
     """Delete all of a conversation before that turn; what came after it still waits for its answer."""
-    values = {"conversation": conversation, "before": before}
+    values = {"conversation": current(connection, conversation), "before": before}
     for table in ("history", "conversations"):
         connection.execute(f"DELETE FROM {table} WHERE {_AND_BRANCHES}", values)
     which = f"{_AND_BRANCHES} AND (:before IS NULL OR id < :before)"
@@ -214,7 +215,7 @@ def forget(connection: Connection, conversation: str, before: int | None = None)
 def turns_of(connection: Connection, conversation: str) -> int:
     """How many turns are stored of a conversation and its branches."""
     counting = f"SELECT count(*) FROM turns WHERE {_AND_BRANCHES}"
-    return int(connection.execute(counting, {"conversation": conversation}).fetchone()[0])
+    return int(connection.execute(counting, {"conversation": current(connection, conversation)}).fetchone()[0])
 
 
 def prune(connection: Connection, before: float, day: str, most: int) -> int:

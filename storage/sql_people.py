@@ -5,6 +5,7 @@ from dataclasses import astuple
 
 from storage import codec
 from storage.base import Amount, Choices, Spent
+from storage.sql_moves import current
 
 Connection = sqlite3.Connection
 
@@ -12,13 +13,14 @@ Connection = sqlite3.Connection
 def choices(connection: Connection, conversation: str) -> Choices:
     """What is chosen for a conversation."""
     row = connection.execute(
-        "SELECT model, system_prompt FROM conversations WHERE conversation = ?", (conversation,)
+        "SELECT model, system_prompt FROM conversations WHERE conversation = ?", (current(connection, conversation),)
     ).fetchone()
     return Choices(*row) if row else Choices()
 
 
 def choose(connection: Connection, conversation: str, *, model: str | None, system_prompt: str | None) -> None:
     """Remember what is chosen; None leaves it as it is."""
+    conversation = current(connection, conversation)
     connection.execute("INSERT INTO conversations (conversation) VALUES (?) ON CONFLICT DO NOTHING", (conversation,))
     prompt = system_prompt if system_prompt is None else codec.storable(system_prompt)
     connection.execute(

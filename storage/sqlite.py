@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 from chat.incoming import Address, Incoming
 from chat.messages import Message
 from chat.replies import Final, ReplyState
-from storage import sql, sql_learned, sql_people
+from storage import sql, sql_learned, sql_moves, sql_people
 from storage.base import Activity, Amount, Choices, Learned, Spent, Standing, Turn
 from storage.sqlite_file import MIGRATIONS, check, compact, empty_log, explained, migrate, open_database
 
@@ -232,6 +232,14 @@ class SqliteStore:
     async def recent_places(self, seconds: float) -> frozenset[str]:
         """See `Store.recent_places`."""
         return await self._call(lambda connection: sql.recent_places(connection, seconds))
+
+    async def move(self, place: str, to: str) -> None:
+        """See `Store.move`."""
+        await self._call(lambda connection: sql_moves.move(connection, place, to))
+
+    async def moved(self) -> Mapping[str, str]:
+        """See `Store.moved`."""
+        return await self._call(sql_moves.moved)
 
     async def learned(self) -> Sequence[Learned]:
         """See `Store.learned`."""

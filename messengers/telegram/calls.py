@@ -40,12 +40,26 @@ WAYS_TO_FAIL = (AiogramError, OSError, ValueError, TypeError, *PROXY_FAILURES)
 
 # Texts of Telegram's 400s, as the Bot API server writes them (Client.cpp of tdlib/telegram-bot-api).
 NOT_MODIFIED = re.compile(r"message is not modified")
-MESSAGE_GONE = re.compile(r"message to (edit|delete) not found|message can't be (edited|deleted)|\bMESSAGE_ID_INVALID")
-# Where only pictures are forbidden, something can still be said.
+MESSAGE_GONE = re.compile(
+    r"message to (edit|delete) not found|\bmessage not found|message can't be (edited|deleted)|\bMESSAGE_ID_INVALID"
+)
+# Where only pictures are forbidden (CHAT_SEND_PHOTOS_FORBIDDEN and its like), something can still be said.
 PLACE_GONE = re.compile(
-    r"chat not found|message thread not found|TOPIC_(CLOSED|DELETED)|have no rights|"
-    r"not enough rights(?! to send (photos|documents))|CHAT_WRITE_FORBIDDEN|CHAT_RESTRICTED|USER_IS_BLOCKED|"
+    r"chat not found|message thread not found|TOPIC_(CLOSED|DELETED|ID_INVALID)|have no rights|"
+    r"not enough rights(?! to send (photos|documents))|need administrator rights|Can't access the chat|"
+    r"CHAT_(WRITE_FORBIDDEN|SEND_PLAIN_FORBIDDEN|GUEST_SEND_FORBIDDEN|FORBIDDEN|RESTRICTED|ADMIN_REQUIRED|ID_INVALID)|"
+    r"CHANNEL_PRIVATE|USER_BANNED_IN_CHANNEL|USER_IS_BLOCKED|ALLOW_PAYMENT_REQUIRED|"
     r"PEER_ID_INVALID|user is deactivated|bot was kicked"
+)
+
+# What is behind a 409, and what to do about it.
+POLLED_ELSEWHERE = (
+    "another program takes this bot's updates: end it (another Parley, on another computer?), or give this Telegram "
+    "bot a token of its own (telegram.token in the config)"
+)
+WEBHOOK_SET = (
+    "another program has this bot's updates sent to a webhook: end it and start this one again, which removes the "
+    "webhook, or give this Telegram bot a token of its own (telegram.token in the config)"
 )
 
 
@@ -99,7 +113,7 @@ ANSWERS = [
 
 
 class Conflict(Unsure):
-    """Another program polls with this bot's token."""
+    """Another program takes the updates of this bot: `str()` says what to do about it."""
 
 
 class Unknown(Fatal):
@@ -146,7 +160,7 @@ def translate(error: Exception) -> MessengerError:
                 "Telegram doesn't know this bot's token: check telegram.token in the config (@BotFather has it)."
             )
         case TelegramConflictError():
-            return Conflict("another program takes this bot's updates: end it, or give this bot a token of its own")
+            return Conflict(WEBHOOK_SET if "webhook" in reason.lower() else POLLED_ELSEWHERE)
         case TelegramForbiddenError():
             return PlaceGone(reason)
         case TelegramBadRequest():

@@ -32,6 +32,7 @@ from messengers.telegram.rich import Rich, RichDialect
 log = logging.getLogger(__name__)
 
 DELETION_REFUSED = "message can't be deleted"  # after 48 hours, or by a bot whose rights were taken away
+GENERAL = 1  # a forum's first topic, for actions: messages are sent there without a topic, and refused with this one
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
@@ -57,6 +58,7 @@ class TelegramChat:
         self._home = self._chat_id = int(address.place)
         self._thread = int(address.thread) if address.thread else None
         self._question = int(address.message) if address.message else None
+        self._spot = address.spot
         self.dialect = dialect
         self.budget = budget
 
@@ -78,7 +80,7 @@ class TelegramChat:
         where: dict[str, Any] = {
             "chat_id": self._chat_id,
             "message_thread_id": self._thread,
-            "reply_parameters": self._quoted(reply),
+            "reply_parameters": self._quoted(reply, previous),
             "reply_markup": keyboard(buttons),
         }
         if rich := self._rich(page):
@@ -139,7 +141,8 @@ class TelegramChat:
 
     async def typing(self) -> None:
         """See `Chat.typing`."""
-        await self._follow(SendChatAction(chat_id=self._chat_id, message_thread_id=self._thread, action="typing"))
+        thread = GENERAL if self._spot == "general" else self._thread
+        await self._follow(SendChatAction(chat_id=self._chat_id, message_thread_id=thread, action="typing"))
 
     def _rich(self, page: Page) -> InputRichMessage | None:
         """What a page is as a rich message, where it is to be one."""
@@ -158,10 +161,14 @@ class TelegramChat:
             "reply_parameters": self._quoted(reply),
         }
 
-    def _quoted(self, reply: bool) -> ReplyParameters | None:
-        if not reply or not self._question or self._chat_id != self._home:
+    def _quoted(self, reply: bool, previous: str = "") -> ReplyParameters | None:
+        """What a message answers. Where only replies belong to a thread, each one does: else it would be outside."""
+        answered = self._question
+        if self._spot == "replies":
+            reply, answered = True, self._place_of(previous)[1] if previous else answered
+        if not reply or not answered or self._chat_id != self._home:
             return None
-        return ReplyParameters(message_id=self._question, allow_sending_without_reply=True)
+        return ReplyParameters(message_id=answered, allow_sending_without_reply=True)
 
     def _place_of(self, message: str) -> tuple[int, int]:
         place, _, number = message.rpartition("/")

@@ -1,5 +1,6 @@
 """Pictures out, files in. A file's address has the bot's token in it, and so have the HTTP client's errors."""
 
+import logging
 from contextlib import aclosing
 from typing import Any
 
@@ -13,6 +14,9 @@ from chat.messages import Image
 from messengers.base import MessengerError, Refused, Unsure
 from messengers.telegram.calls import WAYS_TO_FAIL, RawSendDocument, RawSendPhoto, call
 
+log = logging.getLogger(__name__)
+
+TELEGRAMS_OWN = "https://api.telegram.org/"
 TRANSFER_SECONDS = 60
 LARGEST_FILE = 20 * 2**20  # bytes that Telegram hands out to bots
 LONGEST_CAPTION = 1024  # UTF-16 units
@@ -53,6 +57,11 @@ async def _read(bot: Bot, url: str) -> bytes:
     try:
         return await _bounded(bot, url)
     except ClientResponseError as error:
+        if error.status == 404 and not url.startswith(TELEGRAMS_OWN):
+            log.warning(
+                "a file that somebody sent isn't at telegram.api_base_url (404): beside a Bot API server of your own, "
+                "something must serve its files under /file/, which telegram-bot-api itself doesn't do"
+            )
         is_gone = 400 <= error.status < 500 and error.status != 429
         failure = (Refused if is_gone else Unsure)(f"Telegram answers {error.status} when asked for a file")
     except (ClientError, *WAYS_TO_FAIL) as error:

@@ -1,6 +1,7 @@
 """In groups: what is for the bot though it doesn't say so, as the rest of an album, or of a paste that was split.
 
-Only the picture with the caption and the first piece of the text have the mention in them.
+Only the picture with the caption and the first piece of the text have the mention, or the command, in them. In privacy
+mode Telegram delivers nothing else, so there the rest of a split paste or of an album never comes.
 """
 
 from collections import OrderedDict

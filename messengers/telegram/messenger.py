@@ -11,8 +11,8 @@ from typing import Any
 from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.methods import AnswerCallbackQuery, GetMe, SetMyCommands
-from aiogram.types import BotCommand, Update
+from aiogram.methods import AnswerCallbackQuery, DeleteWebhook, GetMe, SetMyCommands
+from aiogram.types import BotCommand, Update, User
 from pydantic import ValidationError
 
 from chat.commands import MenuEntry
@@ -43,6 +43,13 @@ FULL_BATCH = 100  # updates in one answer: more may wait (core.telegram.org/bots
 PRIVATE = Rate(burst=4, per_second=0.95)
 GROUP = Rate(burst=4, per_second=0.95, at_most=AtMost(18, 60, reserve=6))
 TOKEN = Rate(burst=28, per_second=28, at_most=AtMost(28, 1.0, strict=True))
+
+# Telegram's FAQ, "What messages will my bot get?": mentions are not among those that privacy mode lets through.
+HEARS_LITTLE = (
+    "Telegram: privacy mode is on, so in groups write /ask@%s …, or reply to one of its messages; to be heard by "
+    "mention as well, make it an admin, or turn privacy mode off with @BotFather AND add it to the group again"
+)
+HEARS_ALL = "Telegram: in groups mention @%s, or reply to one of its messages (privacy mode is off)"
 
 DRAFTING = "#drafts"  # no Telegram address has a branch: it tells the budget of a chat's drafts from the chat's own
 
@@ -143,10 +150,7 @@ class Telegram:
     async def _yield_to(self, conflict: Conflict) -> None:
         """Wait a little where another program polls. Raises `Fatal` where it doesn't end."""
         if self._rivals.seen(self._clock()):
-            raise Fatal(
-                "another program takes the updates of this Telegram bot, for a minute now: end it (another Parley, on "
-                "another computer?), or give this bot a token of its own (telegram.token in the config)."
-            )
+            raise Fatal(f"for a minute now {conflict}.")
         log.warning("polling Telegram failed, again in %g s: %s", PAUSE_SECONDS, conflict)
         await asyncio.sleep(PAUSE_SECONDS)
 
@@ -160,11 +164,19 @@ class Telegram:
 
     async def _introduce(self) -> Reader:
         """Ask who the bot is until Telegram tells, and set the menu."""
+        me = await self._met()
+        log.info("Telegram: this is @%s", me.username)
+        log.info(HEARS_ALL if me.can_read_all_group_messages else HEARS_LITTLE, me.username)
+        await self._set_menu()
+        return Reader(me.id, me.username or "", self._commands)
+
+    async def _met(self) -> User:
+        """Who the bot is. A webhook that another program left behind would keep its updates from us: it is removed."""
         pause = 1.0
         while True:
             try:
-                me = await call(self._polling, GetMe())
-                break
+                me: User = await call(self._polling, GetMe())
+                await call(self._polling, DeleteWebhook(drop_pending_updates=False))
             except Fatal:
                 raise
             except MessengerError as failure:
@@ -172,11 +184,8 @@ class Telegram:
                 log.warning("Telegram can't be reached, again in %g s: %s", wait, failure)
                 await asyncio.sleep(wait)
                 pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
-        log.info("Telegram: this is @%s", me.username)
-        if not me.can_read_all_group_messages:
-            log.info("Telegram: in groups it sees commands, mentions and replies to it (privacy mode is on)")
-        await self._set_menu()
-        return Reader(me.id, me.username or "", self._commands)
+            else:
+                return me
 
     async def _set_menu(self) -> None:
         shown = [entry for entry in self._menu if entry.command.access != "admin"]

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from aiogram.types import (
     CallbackQuery,
+    ChatMemberRestricted,
     ChatMemberUpdated,
     Message,
     MessageEntity,
@@ -16,11 +18,12 @@ from aiogram.types import (
 
 from chat.buttons import Action, decode
 from chat.commands import read_command
-from chat.incoming import Address, Incoming, Invoked, Left, Pressed, Said, Sender
+from chat.incoming import Address, Incoming, Invoked, Left, Moved, Pressed, Said, Sender
 from messengers.telegram.contents import Contents, contents_of
 from messengers.telegram.following import Following
 from messengers.telegram.quotes import quotes_of, replied_to
 
+ASK = "ask"
 ANONYMOUS_ADMIN = 1087968824  # @GroupAnonymousBot: an admin who writes as the group
 UPDATES = ("message", "callback_query", "my_chat_member")
 UNFINISHED = 3900  # UTF-16 units: clients split a paste below 4096, where a line or a word ends
@@ -42,7 +45,7 @@ class Reader:
         """What somebody did; None for what isn't the bot's business."""
         key = f"telegram:{self.bot_id}:{update.update_id}"
         if update.message:
-            return self._message(update.message, key)
+            return _move(update.message, key) or self._message(update.message, key)
         if update.callback_query:
             return self._press(update.callback_query, key)
         if update.my_chat_member:
@@ -61,10 +64,21 @@ class Reader:
                 return None
             command = read_command(contents.text, self.commands, self.bot_name)
             if command:
-                return Invoked(address, sender, key, *command)
+                invoked = Invoked(address, sender, key, *command)
+                return self._asked(message, contents, invoked) or invoked
         if not address.private and not self._is_meant(message, contents):
             return None
         return self._said(message, contents, Said(address, sender, key, ""))
+
+    def _asked(self, message: Message, contents: Contents, invoked: Invoked) -> Said | None:
+        """`/ask` with anything to it is a question as any other: pictures, quotes and the rest of a paste are its."""
+        if invoked.command != ASK:
+            return None
+        question = replace(contents, text=invoked.text, entities=())
+        said = self._said(message, question, Said(invoked.address, invoked.sender, invoked.key, ""))
+        if said and not invoked.address.private:
+            self.following.expect(message, unfinished=said.unfinished)
+        return said
 
     def _said(self, message: Message, contents: Contents, bare: Said) -> Said | None:
         """Put the contents in; None where there is nothing to answer."""
@@ -126,7 +140,9 @@ class Reader:
         return Pressed(address, _person(query.from_user), key, action)
 
     def _membership(self, change: ChatMemberUpdated, key: str) -> Incoming | None:
-        if change.new_chat_member.status not in {"left", "kicked"}:
+        now = change.new_chat_member
+        outside = not now.is_member if isinstance(now, ChatMemberRestricted) else now.status in {"left", "kicked"}
+        if not outside:
             return None
         address = Address("telegram", str(change.chat.id), private=change.chat.type == "private")
         return Left(address, _person(change.from_user), key)
@@ -141,6 +157,21 @@ def _stop(stopped: MessageGenerationStopped, key: str) -> Pressed | None:
     return Pressed(address, Sender(str(chat.id), chat.full_name), key, Action("stop", stopped.draft_id))
 
 
+def _move(message: Message, key: str) -> Moved | None:
+    """A group became a supergroup, which has another id. Telegram says so in both (core.telegram.org/bots/api#message).
+
+    It says it in fields of its own, which nothing that people write gets into.
+    """
+    here = message.chat
+    if here.type == "group" and message.migrate_to_chat_id:
+        old, new = here.id, message.migrate_to_chat_id
+    elif here.type == "supergroup" and message.migrate_from_chat_id:
+        old, new = message.migrate_from_chat_id, here.id
+    else:
+        return None
+    return Moved(Address("telegram", str(old), private=False), key, str(new))
+
+
 def _is_unfinished(message: Message) -> bool:
     """Whether the client may have split a text that was too long for one message: the rest follows at once."""
     text = message.text or ""
@@ -150,8 +181,18 @@ def _is_unfinished(message: Message) -> bool:
 def _address(message: Message) -> Address:
     # In a group without topics, message_thread_id is set on replies as well: it means nothing there.
     topic = message.message_thread_id if message.is_topic_message else None
-    chat = message.chat
-    return Address("telegram", str(chat.id), str(topic or ""), str(message.message_id), private=chat.type == "private")
+    chat, number = message.chat, str(message.message_id)
+    private = chat.type == "private"
+    return Address("telegram", str(chat.id), str(topic or ""), number, private=private, spot=_spot(message))
+
+
+def _spot(message: Message) -> Literal["", "general", "replies"]:
+    """Where in a supergroup it is, but for topics. Comments under a channel's post are a thread of replies."""
+    if message.chat.type != "supergroup" or message.is_topic_message:
+        return ""
+    if message.chat.is_forum:
+        return "general"
+    return "replies" if message.message_thread_id else ""
 
 
 def _sender(message: Message) -> Sender | None:

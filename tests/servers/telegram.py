@@ -131,7 +131,7 @@ class TelegramServer:
 
     @property
     def updates(self) -> Updates:
-        """The queue: `push_raw`, `unconfirmed`, `confirmed`, `expired`, `conflicts`."""
+        """The queue: `push_raw`, `unconfirmed`, `confirmed`, `expired`, `conflicts`; `webhook` may be set."""
         return self.world.updates
 
     @property

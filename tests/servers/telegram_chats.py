@@ -7,6 +7,7 @@ from tests.servers import telegram_media as media
 from tests.servers.telegram_files import File
 from tests.servers.telegram_messages import Message, Version
 from tests.servers.telegram_native import Draft
+from tests.servers.telegram_privacy import concerns
 from tests.servers.telegram_text import TEXT_LIMIT, ApiError, Json, typed_entities, utf16_length
 from tests.servers.telegram_world import Person, Press, World
 
@@ -33,7 +34,7 @@ class Chat:
         self.user = owner  # who a private chat is with; None in groups
         self.topics = dict(topics)
         self.everything: list[Message] = []  # everybody's messages, deleted ones too
-        self.actions: list[tuple[float, str, int | None]] = []  # "typing" …: when, what, in which topic
+        self.actions: list[tuple[float, str, int | None]] = []  # "typing" … that people see: when, what, which topic
         self.drafts: list[Draft] = []  # all that drafts ever showed here, in order
         self.refusal: ApiError | None = None
         self.undeletable: set[int] = set()  # messages that are older than the 48 hours in which bots may delete theirs
@@ -65,6 +66,17 @@ class Chat:
         """What the bot's messages (of a topic) say now, one below the other."""
         shown = (message for message in self.messages if thread in (None, message.thread))
         return "\n".join(message.text for message in shown)
+
+    @property
+    def is_forum(self) -> bool:
+        """Whether it has topics."""
+        return bool(self.body.get("is_forum"))
+
+    def thread_of(self, number: int | None) -> int | None:
+        """The thread that a reply to this message belongs to, in a group without topics: the comments of a post."""
+        answered = self.message(number or 0)
+        in_comments = self.body["type"] == "supergroup" and not self.is_forum
+        return answered.thread if answered and in_comments else None
 
     def message(self, number: int) -> Message | None:
         """The message with this id, if it is there."""
@@ -224,16 +236,11 @@ class Chat:
 
     def _arrive(self, message: Message) -> Message:
         self.keep(message)
-        if not (self._world.privacy and self.user is None) or self._concerns_bot(message):
+        replied = self.message(message.reply_to) if message.reply_to else None
+        hears_all = self.user is not None or not self._world.privacy
+        if hears_all or concerns(self._world.bot, message, replied, wrote_last=bool(self.history)):
             self._world.updates.push("message", self.show(message))
         return message
-
-    def _concerns_bot(self, message: Message) -> bool:
-        replied = self.message(message.reply_to) if message.reply_to else None
-        text = str(message.text or message.content.get("text") or message.content.get("caption", ""))
-        mentioned = f"@{self._world.bot.username}".lower() in text.lower()
-        service = not text and not media.MEDIA & message.content.keys()
-        return text.startswith("/") or mentioned or service or bool(replied and replied.sender.is_bot)
 
     def _membership(self, user: Person | None, before: str, after: str) -> None:
         body = {"chat": self.body, "from": self._someone(user).json(), "date": int(self._world.now())}

@@ -101,7 +101,8 @@ class Message:
         """As the Bot API shows messages."""
         body: Json = {"message_id": self.id, "from": self.sender.json(), "chat": chat, "date": int(self.sent_at)}
         if self.thread is not None:
-            body |= {"message_thread_id": self.thread, "is_topic_message": True}
+            body |= {"message_thread_id": self.thread}
+            body |= {"is_topic_message": True} if chat.get("is_forum") or chat["type"] == "private" else {}
         if replied:
             body["reply_to_message"] = replied.json(chat)
         return body | self._shown() | self.content

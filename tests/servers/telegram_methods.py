@@ -26,6 +26,7 @@ NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the same as a current "
     "content and reply markup of the message"
 )
+GENERAL = 1  # the topic of a forum that every message is in that is in no other
 TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
 
 
@@ -126,6 +127,7 @@ class BotApi:
     ) -> Json:
         thread = self._thread(chat, parameters)
         reply_to = self._reply_to(chat, parameters)
+        thread = thread or chat.thread_of(reply_to)
         sent = Message(0, self.world.bot, version.at, thread, reply_to, [version], content or {}, file)
         return chat.show(chat.keep(sent))
 
@@ -164,7 +166,10 @@ class BotApi:
         action = parameters.text("action")
         if not action:
             raise bad_request("wrong parameter action in request")
-        chat.actions.append((self.world.now(), action, self._thread(chat, parameters)))
+        in_general = chat.is_forum and parameters.number("message_thread_id") == GENERAL
+        thread = GENERAL if in_general else self._thread(chat, parameters)
+        if thread is not None or not chat.is_forum:  # a forum shows none that is in no topic
+            chat.actions.append((self.world.now(), action, thread))
         self.world.changes.happened()
         return True
 
@@ -188,6 +193,7 @@ class BotApi:
         return True
 
     def delete_webhook(self, parameters: Parameters) -> bool:
+        self.world.updates.webhook = ""
         if parameters.flag("drop_pending_updates"):
             self.world.updates.drop_all()
         return True
@@ -231,9 +237,10 @@ class BotApi:
 
     def _thread(self, chat: Chat, parameters: Parameters) -> int | None:
         thread = parameters.number("message_thread_id")
-        if thread is not None and thread not in chat.topics:
-            raise bad_request("message thread not found")
-        return thread
+        if thread is None or thread in chat.topics:
+            return thread
+        not_one = chat.body["type"] == "supergroup" and not chat.is_forum and chat.message(thread)
+        raise bad_request("message thread is not a forum topic thread" if not_one else "message thread not found")
 
     def _reply_to(self, chat: Chat, parameters: Parameters) -> int | None:
         reply = parameters.json("reply_parameters", "reply parameters JSON object") or {}

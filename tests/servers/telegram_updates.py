@@ -11,6 +11,9 @@ UPDATE_SECONDS = 24 * 3600.0
 CALLBACK_SECONDS = 150.0  # after that a press can't be answered any more, and isn't handed out
 NOT_BY_DEFAULT = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 CONFLICT = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+WEBHOOK_ACTIVE = (
+    "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Updates:
         self._waiting: list[Update] = []
         self._poll: asyncio.Future[None] | None = None
         self._allowed: frozenset[str] = frozenset()
+        self.webhook = ""  # the address that another program has the updates sent to; they wait here all the same
         self.handed_out: list[int] = []
         self.confirmed: list[int] = []
         self.expired: list[int] = []
@@ -79,6 +83,8 @@ class Updates:
 
     async def poll(self, offset: int, limit: int, timeout: float) -> list[Json]:
         """getUpdates: confirm what is below `offset`, then wait up to `timeout` seconds for something to hand out."""
+        if self.webhook:
+            raise ApiError(409, WEBHOOK_ACTIVE)
         if self._poll and not self._poll.done():
             self._poll.set_exception(ApiError(409, CONFLICT))
             self.conflicts += 1

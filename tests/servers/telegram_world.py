@@ -74,7 +74,7 @@ class World:
 
     def __init__(self, bot: Person, clock: Callable[[], float], *, privacy: bool) -> None:
         self.bot = bot
-        self.privacy = privacy  # in groups the bot gets commands, mentions of it and replies to it only
+        self.privacy = privacy  # in groups the bot gets commands for it and replies to it only
         self.changes = Changes()
         self.updates = Updates(self.now)
         self.files = Files()

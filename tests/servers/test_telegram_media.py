@@ -172,6 +172,7 @@ async def test_with_privacy_pictures_in_groups_are_heard_only_where_they_concern
         group.photo(png(), "for nobody")
         group.share("voice")
         group.photo(png(), "for @parley_test_bot")
+        group.photo(png(), "/ask@parley_test_bot what is this?")
         group.share("sticker", reply_to=mine.message_id)
         group.post({"new_chat_title": "Enemies"})
         heard = [message.content_type for message in await received(bot)]

@@ -45,13 +45,16 @@ async def test_groups_have_topics_and_several_people(telegram: TelegramServer, b
 async def test_with_privacy_a_bot_hears_in_groups_only_what_concerns_it() -> None:
     async with TelegramServer(privacy=True) as telegram, telegram_client(telegram) as bot:
         group = telegram.group()
+        group.say("/start")
+        group.say("/start@Parley_Test_Bot")
         mine = await bot.send_message(group.id, "mine")
         group.say("chatter")
         group.say("/help")
+        group.say("/help@other_bot")
         group.say("hey @Parley_Test_Bot")
         group.say("a reply", reply_to=mine.message_id)
         heard = [update.message.text for update in await bot.get_updates() if update.message]
-    assert heard == ["/help", "hey @Parley_Test_Bot", "a reply"]
+    assert heard == ["/start@Parley_Test_Bot", "/help", "a reply"]
 
 
 async def test_a_long_paste_arrives_in_pieces(telegram: TelegramServer, bot: Bot) -> None:

@@ -62,6 +62,22 @@ async def failure(bot: Bot, method: object = SEND, timeout: int = 15) -> Messeng
         (400, "Bad Request: CHAT_RESTRICTED", PlaceGone),
         (400, "Bad Request: USER_IS_BLOCKED", PlaceGone),
         (400, "Bad Request: PEER_ID_INVALID", PlaceGone),
+        (400, "Bad Request: CHAT_SEND_PLAIN_FORBIDDEN", PlaceGone),
+        (400, "Bad Request: CHAT_GUEST_SEND_FORBIDDEN", PlaceGone),
+        (400, "Bad Request: USER_BANNED_IN_CHANNEL", PlaceGone),
+        (400, "Bad Request: CHAT_ADMIN_REQUIRED", PlaceGone),
+        (400, "Bad Request: CHANNEL_PRIVATE", PlaceGone),
+        (400, "Bad Request: CHAT_ID_INVALID", PlaceGone),
+        (400, "Bad Request: CHAT_FORBIDDEN", PlaceGone),
+        (400, "Bad Request: ALLOW_PAYMENT_REQUIRED", PlaceGone),
+        (400, "Bad Request: TOPIC_ID_INVALID", PlaceGone),
+        (400, "Bad Request: need administrator rights in the channel chat", PlaceGone),
+        (400, "Bad Request: Can't access the chat", PlaceGone),
+        (400, "Bad Request: CHAT_SEND_PHOTOS_FORBIDDEN", Refused),
+        (400, "Bad Request: CHAT_SEND_DOCS_FORBIDDEN", Refused),
+        (400, "Bad Request: CHAT_SEND_MEDIA_FORBIDDEN", Refused),
+        (400, "Bad Request: not enough rights to send photos to the chat", Refused),
+        (400, "Bad Request: message not found", MessageGone),
         (400, "Bad Request: message to edit not found", MessageGone),
         (400, "Bad Request: message to delete not found", MessageGone),
         (400, "Bad Request: message can't be edited", MessageGone),
@@ -102,6 +118,23 @@ async def test_an_error_of_the_bot_api_means_what_it_says(
 async def test_a_question_that_cannot_be_quoted_is_not_a_message_that_is_gone(bot: Bot, anna: Chat) -> None:
     anna.refusal = ApiError(400, "Bad Request: REPLY_MESSAGE_ID_INVALID")
     assert type(await failure(bot)) is Refused
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete it first", True),
+        ("Conflict: terminated by setWebhook request", True),
+        ("Conflict: terminated by other getUpdates request; make sure that only one bot instance is running", False),
+    ],
+)
+async def test_of_a_conflict_the_sentence_tells_what_takes_the_updates(
+    bot: Bot, anna: Chat, text: str, named: bool
+) -> None:
+    anna.refusal = ApiError(409, text)
+    error = await failure(bot)
+    assert isinstance(error, Conflict)
+    assert ("webhook" in str(error)) is named
 
 
 async def test_a_flood_says_how_long(bot: Bot, anna: Chat) -> None:

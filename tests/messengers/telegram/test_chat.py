@@ -1,12 +1,14 @@
 """One Telegram chat: what is sent, edited and deleted is what people see, in the right place, with nothing added."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 from aiogram import Bot
 
 from chat.buttons import Action, Button
 from chat.incoming import Address
+from chat.messages import Image
 from messengers.base import MessageGone, Page, PlaceGone, PlaceMoved, Refused, SlowDown
 from messengers.buckets import UNLIMITED, Bucket
 from messengers.budget import PlaceBudget
@@ -14,15 +16,18 @@ from messengers.telegram.chat import TelegramChat
 from messengers.telegram.rendering import TelegramDialect
 from tests.messengers.telegram.conftest import TOPIC
 from tests.servers.telegram import Chat, Fault, TelegramServer
+from tests.servers.telegram_files import png
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Spot = Literal["", "general", "replies"]
 
 DIALECT = TelegramDialect()
 STOP, RETRY = Button("⏹ Stop", Action("stop", 5)), Button("🔁 Retry", Action("retry", 5))
 
 
-def opened(bot: Bot, place: int, *, thread: int | str = "", message: int | str = "") -> TelegramChat:
-    address = Address("telegram", str(place), str(thread), str(message), private=place > 0)
+def opened(bot: Bot, place: int, *, thread: int | str = "", message: int | str = "", spot: Spot = "") -> TelegramChat:
+    address = Address("telegram", str(place), str(thread), str(message), private=place > 0, spot=spot)
     return TelegramChat(bot, address, DIALECT, PlaceBudget(UNLIMITED, Bucket(UNLIMITED)))
 
 
@@ -113,14 +118,33 @@ async def test_where_there_is_nothing_to_quote_nothing_is_quoted(bot: Bot, anna:
 
 
 async def test_an_answer_and_its_typing_stay_in_their_topic(bot: Bot, friends: Chat) -> None:
-    for thread in (TOPIC, ""):
-        chat = opened(bot, friends.id, thread=thread)
+    spots: dict[int | str, Spot] = {TOPIC: "", "": "general"}
+    for thread, spot in spots.items():
+        chat = opened(bot, friends.id, thread=thread, spot=spot)
         await chat.typing()
         number = await sent(chat, f"in {thread}")
         await chat.edit(number, page(f"edited in {thread}"))
     assert friends.shown_text(TOPIC) == f"edited in {TOPIC}"
     assert [message.thread for message in friends.messages] == [TOPIC, None]
-    assert [(action, thread) for _, action, thread in friends.actions] == [("typing", TOPIC), ("typing", None)]
+    assert [(action, thread) for _, action, thread in friends.actions] == [("typing", TOPIC), ("typing", 1)]
+
+
+async def test_under_a_channels_post_every_message_is_a_reply_for_else_it_would_not_be_there(
+    telegram: TelegramServer, bot: Bot
+) -> None:
+    group = telegram.group(-100_777)
+    post = group.post({"text": "News!", "is_automatic_forward": True})
+    comment = group.say("/help", thread=post.id, reply_to=post)
+    chat = opened(bot, group.id, message=comment.id, spot="replies")
+    first = await chat.send(page("one"))
+    second = await chat.send(page("two"), previous=first)
+    assert [message.thread for message in group.messages] == [post.id, post.id]
+    assert [message.reply_to for message in group.messages] == [comment.id, int(first)]
+    await chat.send_image(Image(png(), "image/png"))
+    assert (group.last.thread, group.last.reply_to) == (post.id, comment.id)
+    await chat.edit(second, page("edited"))
+    with pytest.raises(Refused, match="not a forum topic"):
+        await sent(opened(bot, group.id, thread=post.id), "hello")
 
 
 async def test_a_topic_that_is_gone_or_a_bot_that_is_blocked_is_a_place_gone(

@@ -227,6 +227,18 @@ async def test_a_link_that_has_expired_is_refused(telegram: TelegramServer, bot:
     assert "404" in str(error)
 
 
+async def test_where_a_server_of_ones_own_has_no_files_the_log_says_what_is_missing(
+    bot: Bot, anna: Chat, caplog: pytest.LogCaptureFixture
+) -> None:
+    attachment, file = received(anna.document(b"text"))
+    file.expired = True
+    await refusal(bot, attachment)
+    [line] = caplog.messages
+    assert "telegram.api_base_url" in line
+    assert "/file/" in line
+    assert bot.token not in line
+
+
 @pytest.mark.parametrize(
     "fault",
     [Fault.bad_gateway(), Fault.reset(), Fault.cut_body(), Fault.flood(5)],

@@ -342,6 +342,30 @@ async def test_another_program_with_the_same_token_that_stays_ends_it_with_a_sen
 
 
 @hurried
+async def test_a_webhook_that_was_left_behind_is_removed_and_what_waited_is_taken_in() -> None:
+    async with TelegramServer() as server:
+        server.updates.webhook = "https://example.org/old"
+        server.private().say("while it was away")
+        desk = Desk()
+        async with polling(server, desk):
+            await desk.has(1)
+        assert desk.texts == ["while it was away"]
+        assert server.updates.dropped == []
+
+
+@hurried
+async def test_a_webhook_that_is_set_meanwhile_is_another_program_and_named_in_the_sentence() -> None:
+    async with TelegramServer() as server, Telegram(settings(server), {"help"}, MENU) as messenger:
+        running = asyncio.create_task(messenger.run(Desk().receive))
+        await until(lambda: server.updates.polling)
+        server.updates.webhook = "https://example.org/new"
+        server.private().say("for the other one")
+        async with asyncio.timeout(2 * PATIENCE):
+            with pytest.raises(Fatal, match=r"webhook.*token of its own"):
+                await running
+
+
+@hurried
 async def test_the_short_overlap_of_a_restart_ends_nothing() -> None:
     async with TelegramServer() as server:
         desk = Desk()

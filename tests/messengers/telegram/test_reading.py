@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from aiogram.types import Update
+from aiogram.types import ChatMemberRestricted, Update
 
 from chat.buttons import Action
 from chat.incoming import Address, Incoming, Invoked, Left, Pressed, Said, Sender
@@ -170,7 +170,7 @@ def test_a_mention_anywhere_makes_it_a_question_and_is_taken_off_at_the_ends(
     incoming = read(telegram)
     assert text_of(incoming) == question
     assert incoming
-    assert incoming.address == Address("telegram", "-100555", "", str(message.id), private=False)
+    assert incoming.address == Address("telegram", "-100555", "", str(message.id), private=False, spot="general")
     assert incoming.sender == Sender("5", "Bob", "en")
 
 
@@ -234,6 +234,20 @@ def test_topics_are_conversations_and_replies_in_a_group_without_topics_are_none
     incoming = read(telegram)
     assert incoming
     assert incoming.address.thread == ""
+
+
+def test_the_general_topic_and_a_thread_of_replies_are_told_apart_from_the_rest_of_the_group(
+    telegram: TelegramServer, friends: Chat, anna: Chat
+) -> None:
+    open_group = telegram.group(-100556)
+    post = open_group.post({"text": "News!", "is_automatic_forward": True})
+    spots = []
+    for chat, thread in ((friends, None), (friends, TOPIC), (open_group, None), (open_group, post.id), (anna, None)):
+        chat.say("/help", thread=thread)
+        incoming = read(telegram)
+        assert incoming
+        spots.append((incoming.address.spot, incoming.address.thread))
+    assert spots == [("general", ""), ("", str(TOPIC)), ("", ""), ("replies", ""), ("", "")]
 
 
 def test_a_command_in_a_topic_stays_in_its_topic(telegram: TelegramServer, friends: Chat) -> None:
@@ -334,6 +348,18 @@ def test_being_blocked_or_removed_is_leaving_and_being_let_in_is_not(
         assert incoming.address == Address("telegram", str(chat.id), private=private)
         chat.unblock()
         assert read(telegram) is None
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_being_restricted_is_leaving_only_where_the_bot_is_outside(
+    telegram: TelegramServer, friends: Chat, inside: bool
+) -> None:
+    rights = {name: False for name in ChatMemberRestricted.model_fields if name.startswith("can_")}
+    restricted = {"user": telegram.bot.json(), "status": "restricted", "is_member": inside, "until_date": 0, **rights}
+    friends.block()
+    change = telegram.updates.unconfirmed[-1]["my_chat_member"] | {"new_chat_member": restricted}
+    incoming = read(telegram, {"update_id": 5, "my_chat_member": change})
+    assert (incoming is None) if inside else isinstance(incoming, Left)
 
 
 def test_leaving_by_the_bots_own_account_is_leaving_too(telegram: TelegramServer, friends: Chat) -> None:
