@@ -75,7 +75,8 @@ def ask(text: str = "hi", **parameters: JsonValue) -> ReplyRequest:
 
 
 async def test_an_answer_comes_whole_and_says_that_it_was_cut_by_a_limit(provider: Provider) -> None:
-    events = await answers_whole(provider, ask(max_tokens=12, ignore_eos=True))
+    # By chance the first token is half a character; then llama.cpp leaves out its message_start, and the count in it.
+    events = await answers_whole(provider, ask(max_tokens=12, ignore_eos=True, temperature=0))
     last = events[-1]
     assert isinstance(last, Completed)
     assert last.reason == "length"
