@@ -7,6 +7,7 @@ leaves many explanations, and with little after the second, which leaves few. A 
 or to a lower one than those that are looked at, is answered by half of what was used, each time, down to a tenth.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -94,7 +95,8 @@ class History:
         self._calls: deque[float] = deque(maxlen=REMEMBERED)
         self._refused: deque[float] = deque(maxlen=REFUSALS_REMEMBERED)
         self._in_vain = 0  # tries after a penalty that were refused, since a call was taken
-        self._penalty = 0.0  # the last one
+        self._waits: tuple[float, float] | None = None  # before the last refused call, and after it
+        self._longest_wait = math.inf  # that was needed between two calls, by all that was told
 
     def call(self, at: float) -> None:
         """One is made."""
@@ -114,7 +116,7 @@ class History:
         if not self._called_since():
             return False
         refused = self._calls.pop()
-        self._penalty = seconds
+        self._waits = (refused - self._calls[-1] if self._calls else 0.0, seconds)
         self._in_vain = 0 if not self._refused or self._called_since() else self._in_vain + 1
         self._refused.append(refused)
         return self._in_vain <= 1
@@ -132,10 +134,15 @@ class History:
         begun = self._calls[0] if self._calls else self._refused[-1]
         refused = [(at, True) for at in self._refused if at >= begun]  # those that nothing is known around tell nothing
         events = sorted([(at, False) for at in self._calls] + refused)
-        # To wait for the penalty before each call is the worst that can come: to be slower than that helps nobody.
-        slowest = max(known.slowest, min(used.per_second, 1 / (self._penalty + 1 / known.per_second)))
         found = best(known, used, events, count)
-        return Limits(found.burst, max(slowest, found.per_second)), lasting
+        return Limits(found.burst, max(self._slowest(known, used), found.per_second)), lasting
+
+    def _slowest(self, known: Limits, used: Limits) -> float:
+        """Calls a second below which nobody is helped: so long after a call, the messenger said, it takes another."""
+        if self._waits:
+            before, after = self._waits
+            self._longest_wait = min(self._longest_wait, max(before, 1 / known.per_second) + after)
+        return max(known.slowest, min(used.per_second, 1 / self._longest_wait))
 
 
 Event = tuple[float, bool]  # a call's time, and whether it was refused

@@ -6,6 +6,7 @@ with the first new one, and go once all new ones stand. So a kill at any point l
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 180.0
+_WORD_CHARACTER = re.compile(r"\w")
 REPLACED = "…"  # what a message says that can't be taken away, where nothing better is known
 
 Checkpoint = Callable[[ReplyState], Awaitable[None]]
@@ -222,14 +224,17 @@ class Delivery:
 def source(final: Final) -> str:
     """The Markdown of the final form: the thoughts above the text, the note below it.
 
-    A note stands where an answer was stopped or cut. So what is half written above it looks as it did while it grew.
+    A note stands where an answer was stopped or cut. So what is half written above it looks as it did while it grew;
+    but for words that were held back because more might have followed: nothing does any more.
     """
     text = above(final.thoughts, final.text)
     if not final.note:
         return text
     if not text.strip():
         return final.note
-    text = closed(cleaned(text)) or text
+    neat = closed(cleaned(text))
+    if len(_WORD_CHARACTER.findall(neat)) >= len(_WORD_CHARACTER.findall(text)):
+        text = neat
     fence = open_fence(text)
     closing = f"\n{fence.prefix}{fence.marker}" if fence else ""
     return f"{text}{closing}\n\n{final.note}"

@@ -136,7 +136,7 @@ class AnyLlm:
             await closing
 
     async def _ask(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
-        reader, patience = AnswerReader(), self._patience()
+        reader, patience, begun = AnswerReader(), self._patience(), False
         answer: Any = None
         try:
             answer = await patience.wait(lambda: self._begin(request))
@@ -147,7 +147,10 @@ class AnyLlm:
             patience.accepted()
             async for chunk in _Within(patience, answer):
                 for event in reader.read(plain(chunk)):
+                    begun = True
                     yield event
+                if not begun:
+                    patience.paused()
             if not reader.finished:
                 raise CutOff("no finish_reason")
             yield reader.completed()

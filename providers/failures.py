@@ -129,7 +129,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         return seconds
     try:
         date = email.utils.parsedate_to_datetime(said)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
 
@@ -161,11 +161,22 @@ def _flat_complaint(fields: Mapping[str, JsonValue]) -> Complaint:
     numbers = [int(code) for code in map(str, codes) if code.isascii() and code.isdigit() and len(code) == 3]
     estimated = fields.get("estimated_time")
     return Complaint(
-        message if isinstance(message, str) else json.dumps(message),
+        message if isinstance(message, str) else json.dumps(_unquoted(message)),
         " ".join(code for code in codes if isinstance(code, str)),
         next((number for number in numbers if 400 <= number < 600), None),
         _seconds(str(estimated)) if isinstance(estimated, int | float) else None,
     )
+
+
+def _unquoted(said: JsonValue) -> JsonValue:
+    """Without `input`, in which pydantic's complaints quote the question."""
+    match said:
+        case dict():
+            return {key: _unquoted(value) for key, value in said.items() if key != "input"}
+        case list():
+            return [_unquoted(each) for each in said]
+        case _:
+            return said
 
 
 def _complaint_in(body: bytes) -> Complaint:

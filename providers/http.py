@@ -126,7 +126,8 @@ class Exchange:
             self._go_on()
         if not chunk:
             raise StopAsyncIteration
-        self._patience.begun()
+        if not chunk.startswith(b":"):  # a comment between server-sent events is a sign of life, and no answer
+            self._patience.begun()
         self._much = len(chunk) >= READ_BUFFER_BYTES
         return chunk
 

@@ -109,6 +109,9 @@ class Listings:
             return TimedOut(f"no list after {self._seconds:g} s", provider=name)
         except ProviderError as error:
             return error
+        except Exception as error:  # a border: what a cloud's package raises must not end the bot
+            log.exception("listing the models of %s failed by a fault of ours", name)
+            return ProviderError(type(error).__name__, provider=name)
         return usable(listed) or ModelNotFound("no model that answers is listed", provider=name)
 
     def _noted(self, name: str, told: tuple[str, ...] | ProviderError) -> _Heard:

@@ -164,33 +164,33 @@ class OpenAI:
         for complaint in known:
             body = plainer(body, complaint) or body
         learned: tuple[str, ...] = ()
+        plain = body
         while True:
-            asking = self._ask_with(request, body)
+            asking = self._ask_with(request, plain)
             try:
-                return await anext(asking), asking
+                first = await anext(asking)
             except (RequestRefused, Unverified) as refused:
-                plain = plainer(body, refused.details) if len(learned) < MOST_COMPLAINTS else None
-                if plain is None:
-                    if learned:
-                        self._remember(request.model, known)  # to leave that out didn't help
-                    raise _of_parameters(refused, body) from None
-                learned += (refused.details,)
-                self._remember(request.model, known + learned)
+                plainest = plainer(plain, refused.details) if len(learned) < MOST_COMPLAINTS else None
+                if plainest is None:
+                    raise _of_parameters(refused, plain) from None
+                learned, plain = (*learned, refused.details), plainest
+                continue
+            if learned:  # and it helped
+                self._remember(request.model, (*known, *learned))
                 self._tell_of_change(request.model, body, plain)
-                body = plain
+            return first, asking
 
     def _remember(self, model: str, complaints: tuple[str, ...]) -> None:
         self._complaints.pop(model, None)
-        if complaints:
-            self._complaints[model] = complaints
+        self._complaints[model] = complaints
         if len(self._complaints) > MOST_MODELS:
             del self._complaints[next(iter(self._complaints))]
 
     def _tell_of_change(self, model: str, body: Mapping[str, JsonValue], plain: Mapping[str, JsonValue]) -> None:
         refused = ", ".join(key for key in body if plain.get(key) != body[key])
         instead = ", ".join(key for key in plain if key not in body)
-        sent = f"{instead} is sent instead" if instead else "it is asked without"
-        log.warning("%s refuses %s for %s: %s from now on", self._name, refused, model, sent)
+        sent = f", and with {instead}" if instead else ""
+        log.warning("%s refuses %s for %s: from now on it is asked without%s", self._name, refused, model, sent)
 
     async def _ask_with(self, request: ReplyRequest, body: dict[str, JsonValue]) -> AsyncGenerator[ReplyEvent, None]:
         url = f"{self._settings.base_url}/chat/completions"

@@ -61,7 +61,7 @@ _TELLING: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         RegionRefused,
         re.compile(
-            r"unsupported_country|location is not supported|territory not supported|request not allowed"
+            r"unsupported_country|location is not supported|territory not supported|(?<!in )request not allowed"
             r"|network settings"
         ),
     ),
@@ -106,7 +106,7 @@ _WAIT = re.compile(
     r"(\d[\w.:]*(?: (?:m?s|seconds?|minutes?|hours?|days?)\b)?)"
 )
 _CLOCK = re.compile(r"(\d{1,4}):(\d\d):(\d\d)")
-_SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,12})?) ?(ms|[smhd])")
+_SPAN = re.compile(r"(?<![\d.])(\d{1,6}(?:\.\d{1,30})?) ?(ms|[smhd])")
 _UNITS: Mapping[str, float] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _READ = 4000  # characters of a message: what matters is at its beginning
 

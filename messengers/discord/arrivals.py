@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 
 LONGEST_SECONDS = 10.0
 
@@ -28,9 +27,13 @@ class Arrivals:
 
     async def complete(self) -> None:
         """Return once all are there, and not later than `LONGEST_SECONDS` after the last session began."""
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout_at(self._until):
                 await self._all_came.wait()
+        except TimeoutError:
+            if asyncio.get_running_loop().time() >= self._until:  # and no session has begun since
+                self._awaited.clear()  # perhaps the bot was removed from them while it was away
+                self._look()
 
     def _look(self) -> None:
         if self._awaited:

@@ -21,6 +21,7 @@ _STREAM = r"[\"'`]stream\\?[\"'`]"  # in quotation marks: it is also a word
 _STREAM_REFUSED = re.compile(
     rf"verified to stream|{_STREAM}.{{0,{_NEAR}}}(?:{_REFUSED})|(?:{_REFUSED}).{{0,{_NEAR}}}{_STREAM}"
 )
+_OFFER = re.compile(r"expected (?:one )?of\b|(?:supported|allowed|known|valid) (?:fields|values|parameters)\b|\bknown:")
 _LIMITS = ("max_tokens", "max_completion_tokens")  # an answer's: the same under two names
 _OTHER_LIMIT = re.compile(rf"\buse\W{{1,4}}({'|'.join(_LIMITS)})\b")
 
@@ -32,11 +33,12 @@ def plainer(body: Mapping[str, JsonValue], complaint: str) -> dict[str, JsonValu
     once.
     """
     said = complaint.lower()
-    if body.get("stream") and _STREAM_REFUSED.search(said):
+    refusal = _OFFER.split(said, maxsplit=1)[0]  # what is named behind that is what the server does take
+    if body.get("stream") and _STREAM_REFUSED.search(refusal):
         return {key: value for key, value in body.items() if key != "stream_options"} | {"stream": False}
     found = _OTHER_LIMIT.search(said)
     wanted = found[1] if found else ""
-    refused = {key for key in body if key not in _KEPT and key != wanted and _is_refused(key, said)}
+    refused = {key for key in body if key not in _KEPT and key != wanted and _is_refused(key, refusal)}
     if not refused:
         return None
     plain = {key: value for key, value in body.items() if key not in refused}

@@ -149,6 +149,25 @@ def test_a_place_is_never_slower_than_if_it_was_refused_before_each_call_nor_tha
     run_virtual(work())
 
 
+@pytest.mark.parametrize("seconds", [5, 8, 10])
+def test_a_penalty_that_is_the_rest_of_a_wait_is_not_taken_for_all_of_it(seconds: float) -> None:
+    """Once it waits nearly long enough, it is told to wait for a second more; that isn't how long it takes."""
+
+    async def work() -> None:
+        bucket, clock = Bucket(KNOWN), asyncio.get_running_loop().time
+        allowed, refused = 0.0, 0
+        for _ in range(100):
+            await bucket.take(Priority.FINAL)
+            if clock() < allowed:
+                refused += 1
+                bucket.slow_down(math.ceil(allowed - clock()))
+            else:
+                allowed = clock() + seconds
+        assert refused <= 5
+
+    run_virtual(work())
+
+
 @pytest.mark.parametrize("seconds", [1, 5, 60])
 def test_a_time_in_which_nothing_passes_makes_a_place_slower_for_two_days_and_not_for_weeks(seconds: float) -> None:
     async def work() -> None:

@@ -392,12 +392,19 @@ def by_token(token: str, seconds: float = 900) -> Address:
         ("```\nx\n```", "```\nx\n```\n\nNote."),
         ("a **bold `co", "a **bold `co`**\n\nNote."),
         ("half is $\\frac{1", "half is $\\frac{1}$\n\nNote."),
-        ("see [the page](https://exa", "see the page\n\nNote."),
+        ("see [the page](https://exa", "see [the page](https://exa\n\nNote."),
         ("It costs $5", "It costs $5\n\nNote."),
+        ("6*7 is\n\n**42**", "6*7 is\n\n**42**\n\nNote."),
+        ("He works at AT&T", "He works at AT&T\n\nNote."),
+        ("1\n2\n3", "1\n2\n3\n\nNote."),
     ],
 )
 def test_a_note_stands_below_the_text_and_never_inside_of_what_was_left_open(text: str, below: str) -> None:
     assert source(Final(text, "Note.")) == below
+
+
+def test_an_answer_that_is_a_number_alone_stands_below_its_thoughts_and_above_the_note() -> None:
+    assert source(Final("42", "Note.", thoughts="> thought")).split() == [">", "thought", "42", "Note."]
 
 
 def test_without_a_note_the_text_is_left_as_it_is() -> None:

@@ -26,7 +26,7 @@ ELSEWHERE = OpenAI.Settings(base_url="http://127.0.0.1:10/v1")
 class Shelf:
     """Providers whose lists a test decides: names, or how it fails; a number is for how long it is silent."""
 
-    says: dict[str, Sequence[str] | ProviderError | float]
+    says: dict[str, Sequence[str] | Exception | float]
     asked: list[tuple[str, float]] = field(default_factory=list)
     open: int = 0
 
@@ -55,7 +55,7 @@ class _Listing(FakeProvider):
         assert self._shelf.open
         self._shelf.asked.append((self._name, asyncio.get_running_loop().time()))
         says = self._shelf.says[self._name]
-        if isinstance(says, ProviderError):
+        if isinstance(says, Exception):
             raise says
         if isinstance(says, float):
             await asyncio.sleep(says)
@@ -185,3 +185,14 @@ def test_a_failure_is_one_line_of_the_log_with_its_reason_and_not_said_again_unt
 
     virtually(work)
     assert [each.getMessage() for each in caplog.records[1:]] == ["gone lists its models again: 2"]
+
+
+def test_whatever_the_package_of_a_cloud_raises_takes_no_other_list_away() -> None:
+    shelf = Shelf({"one": ("a",), "odd": ValueError("of a package")})
+    listings = Listings(shelf.make, PAUSES)
+
+    async def work() -> None:
+        await listings.ask(dict.fromkeys(shelf.says, ADDRESS))
+        assert listings.lists == {"one": ("a",), "odd": ()}
+
+    virtually(work)

@@ -53,10 +53,8 @@ async def test_a_model_that_refuses_parameters_answers_without_them_and_later_tu
     assert len(server.requests) == 4, "one for each of the two that are refused, and one for each turn"
     assert {key: last[key] for key in last.keys() - first.keys()} == {"max_completion_tokens": 500}
     assert first.keys() - last.keys() == {"max_tokens", "temperature"}
-    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert len(told) == 2, "one for each parameter, and none in the later turn"
-    assert all("stand-in" in line for line in told)
-    assert ("max_tokens" in told[0], "max_completion_tokens" in told[0], "temperature" in told[1]) == (True,) * 3
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert all(name in told for name in ("stand-in", "max_tokens, temperature", "max_completion_tokens"))
 
 
 async def test_what_one_model_refuses_is_still_sent_to_another(server: ModelServer) -> None:
@@ -127,13 +125,14 @@ async def test_a_server_that_never_has_enough_is_asked_a_few_times_only_and_what
     assert len({str(request.body) for request in server.requests}) == 1 + openai.MOST_COMPLAINTS
 
 
-async def test_a_failure_of_the_plainer_request_does_not_make_the_next_attempt_ask_twice(server: ModelServer) -> None:
+async def test_what_was_not_seen_to_help_is_not_left_out_of_later_questions(server: ModelServer) -> None:
+    """A complaint may quote a question; then nothing of it is the model's."""
     server.script(Answer(status=400, body=complaint(ONLY_THE_DEFAULT)), Answer(status=503))
     async with openai_at(server) as provider:
         with pytest.raises(errors.Overloaded):
             await text_from(provider, temperature=0.7)
         await text_from(provider, temperature=0.7)
-    assert ["temperature" in request.body for request in server.requests] == [True, False, False]
+    assert ["temperature" in request.body for request in server.requests] == [True, False, True]
 
 
 async def test_a_stop_reaches_a_model_that_is_asked_again(server: ModelServer) -> None:

@@ -27,6 +27,7 @@ def forbidden(*where: str) -> str:
         (forbidden("body", "stream_options", "include_usage"), {"stream_options"}),
         (forbidden("body", "max_tokens"), {"max_tokens"}),
         (complaint('Unrecognized request argument supplied: "n"'), {"n"}),
+        (complaint("unknown field `n`, expected one of `model`, `max_tokens`, `stream`, `temperature`"), {"n"}),
         (complaint('"thinking.type.enabled" is not supported. Use "thinking.type.adaptive"'), {"thinking"}),
     ],
 )  # fmt: skip

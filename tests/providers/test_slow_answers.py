@@ -60,17 +60,21 @@ async def told(*steps: bytes | float, method: str = "POST", pauses: bool = False
 
 @pytest.mark.parametrize(
     "steps",
-    [(HEADERS, LONG, b"data: 1\n\n"), (LONG, HEADERS, b"data: 1\n\n"), (LONG, HEADERS, LONG, b"data: 1\n\n")],
-    ids=["behind its headers", "before them", "both"],
+    [
+        (HEADERS, LONG, b"data: 1\n\n"),
+        (LONG, HEADERS, b"data: 1\n\n"),
+        (LONG, HEADERS, LONG, b"data: 1\n\n"),
+        (HEADERS, b": connected\n\n", LONG, b"data: 1\n\n"),
+    ],
+    ids=["behind its headers", "before them", "both", "behind a comment"],
 )
 async def test_a_model_may_think_for_longer_than_it_may_fall_silent_in_mid_answer(steps: tuple[bytes | float]) -> None:
-    assert await told(*steps) == b"data: 1\n\n"
+    assert (await told(*steps)).endswith(b"data: 1\n\n")
 
 
-@pytest.mark.parametrize("first", [b"data: 1\n\n", b": keep-alive\n\n"], ids=["text", "comment"])
-async def test_once_something_came_a_shorter_silence_is_enough(first: bytes) -> None:
+async def test_once_something_came_a_shorter_silence_is_enough() -> None:
     with pytest.raises(SlowAnswer, match=r"silent for 0\.2 s"):
-        await told(HEADERS, first, LONG, b"data: 2\n\n")
+        await told(HEADERS, b"data: 1\n\n", LONG, b"data: 2\n\n")
 
 
 async def test_comments_are_signs_of_life() -> None:

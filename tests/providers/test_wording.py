@@ -5,6 +5,7 @@ import json
 import pytest
 
 from chat import errors
+from chat.errors import RequestRefused
 from providers.base import JsonValue
 from providers.failures import from_error, from_status
 
@@ -48,6 +49,7 @@ def test_a_refusal_for_where_it_comes_from_is_not_told_as_one_of_the_key(status:
         ("Try again in 1 day, 3:21:05", 86400),
         ("Try again in a moment, or try again in 5 more ways.", None),
         ("It took 36s.", None),
+        ("Try again in 12.345678901234567 seconds", 12.345678901234567),
     ],
 )
 def test_a_time_to_wait_is_found_in_words_too_but_a_header_wins(said: str, seconds: float | None) -> None:
@@ -63,3 +65,19 @@ def test_googles_time_to_wait_is_found_among_its_details() -> None:
     for written in (json.dumps(body), json.dumps(body, indent=2), json.dumps(body, separators=(",", ":"))):
         assert from_status(429, {}, written.encode()).retry_after == 36
     assert from_error(body).retry_after == 36
+
+
+@pytest.mark.parametrize("asked", ["Explain 'spending limit' to me", "my network settings?", "it must be verified"])
+def test_a_question_that_a_complaint_quotes_decides_nothing(asked: str) -> None:
+    quoted = {"msg": "Input should be a valid string", "input": [{"type": "text", "text": asked}]}
+    assert type(from_status(422, {}, json.dumps({"detail": [quoted]}).encode())) is RequestRefused
+
+
+def test_a_field_that_is_not_allowed_says_nothing_of_a_region() -> None:
+    said = json.dumps({"error": {"message": "Extra field in request not allowed: seed"}})
+    assert type(from_status(400, {}, said.encode())) is RequestRefused
+
+
+def test_a_date_beyond_all_calendars_is_no_time_to_wait() -> None:
+    late = {"Retry-After": "Mon, 20 Nov 2026 10:00:00 +99999999999999999999"}
+    assert from_status(429, late, b"").retry_after is None
