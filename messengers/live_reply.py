@@ -6,7 +6,6 @@ clock; interim text may be skipped. The final form is not this module's affair: 
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -190,7 +189,6 @@ class LiveReply:
         while not self._closing:
             await self._news()
             budget, sends = self._screen.budget, self._screen.sends()
-            self._wanted_at = math.inf  # until there is a permit, and a call was made for it
             async with Permitted(budget, self._priority, new=sends):
                 pause = await self._call(budget, sends=sends)
             if not self._closing:
