@@ -265,6 +265,11 @@ def figures(found: Sequence[Found]) -> Sequence[Figure]:
         exactly("not answered though the fault had passed, until the next start", sum(one.stuck for one in found)),
         exactly("lost after the next start", counts.count(0)),
         exactly("answered twice", sum(count > 1 for count in counts)),
+        *(
+            Figure("… with this call failing", f"{one.wound}")
+            for one in found
+            if max(one.answers.values(), default=0) > 1
+        ),
         exactly("databases that don't hold together (integrity_check)", sum(one.damaged for one in found)),
         Figure("runs that went on", f"{endings.count('went on')}"),
         Figure("runs that ended with a clear sentence", f"{endings.count('a clear sentence')}"),
