@@ -3,13 +3,16 @@
 A provider then is two pure translators and one request: an async generator that asks, and yields events.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
+from typing import TypeVar
 
-from chat.errors import CutOff
+from chat.errors import CutOff, ProviderError, RequestRefused, Unverified
 from chat.events import Completed, ReasoningDelta, Replaced, ReplyEvent, TextDelta
 from providers.base import THINKING, Status, StatusSink
 from providers.stream import TextCleaner
+
+Form = TypeVar("Form")
 
 
 @asynccontextmanager
@@ -29,6 +32,32 @@ async def opened(
         answer = _Answer(events, arguments)
         await answer.begin(status)
         yield answer
+
+
+async def asked_until_taken(
+    form: Form,
+    ask: Callable[[Form], AsyncGenerator[ReplyEvent, None]],
+    instead: Callable[[Form, ProviderError], Form],
+    taken: Callable[[Form], None],
+) -> AsyncGenerator[ReplyEvent, None]:
+    """The events of a question that is asked in another form as long as one is refused before its first event.
+
+    That costs nothing, so it counts as no attempt. `instead`: the form to try next; it raises where none would help.
+    `taken` is told the form that was answered.
+    """
+    while True:
+        events = ask(form)
+        try:
+            first = await anext(events)
+        except (RequestRefused, Unverified) as refused:
+            form = instead(form, refused)
+        else:
+            break
+    taken(form)
+    async with aclosing(events):
+        yield first
+        async for event in events:
+            yield event
 
 
 class _Answer:

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr, field_validator
 
-from chat.errors import CutOff, RequestRefused, TimedOut
+from chat.errors import CutOff, ProviderError, TimedOut
 from chat.events import ReplyEvent
-from providers.answers import opened
+from providers.answers import asked_until_taken, opened
 from providers.base import Capabilities, ModelInfo, ReplyRequest, StatusSink
 from providers.http import Exchange, HttpClient, HttpSettings, checked_base_url, checked_key
 from providers.stream import ServerEvent, server_events
@@ -92,34 +92,24 @@ class Anthropic:
     async def __aexit__(self, *exc: object) -> None:
         await self._http.__aexit__(*exc)
 
-    async def _answer(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
-        asking, first = await self._begin(request)
-        try:
-            yield first
-            async for event in asking:
-                yield event
-        finally:
-            await asking.aclose()
-
-    async def _begin(self, request: ReplyRequest) -> tuple[AsyncGenerator[ReplyEvent, None], ReplyEvent]:
-        """An answer and its first event, in a manner that the model takes: each that it refuses is tried once."""
-        manner = self._manners.get(request.model, USUAL)
+    def _answer(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
+        """In a manner that the model takes: each that it refuses is tried once."""
         refused: list[str] = []
-        while True:
-            asking = self._ask(request, manner)
-            try:
-                first = await anext(asking)
-            except RequestRefused as error:
-                other = manner.after(request, error.details)
-                if other is None:
-                    raise
-                manner, what = other
-                refused.append(what)
-                continue
+
+        def other(manner: Manner, error: ProviderError) -> Manner:
+            found = manner.after(request, error.details)
+            if found is None:
+                raise error
+            refused.append(found[1])
+            return found[0]
+
+        def taken(manner: Manner) -> None:
             if refused:
                 log.warning("%s refuses %s: from now on it is asked without", request.model, ", ".join(refused))
                 self._manners[request.model] = manner
-            return asking, first
+
+        usual = self._manners.get(request.model, USUAL)
+        return asked_until_taken(usual, lambda manner: self._ask(request, manner), other, taken)
 
     async def _ask(self, request: ReplyRequest, manner: Manner) -> AsyncGenerator[ReplyEvent, None]:
         settings, url = self._settings, f"{self._settings.base_url}/v1/messages"

@@ -3,16 +3,16 @@
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from yarl import URL
 
-from chat.errors import CutOff, ModelNotFound, ParameterRefused, ProviderError, RequestRefused, TimedOut, Unverified
+from chat.errors import CutOff, ModelNotFound, ParameterRefused, ProviderError, RequestRefused, TimedOut
 from chat.events import ReplyEvent
 from chat.messages import Image
-from providers.answers import opened
+from providers.answers import asked_until_taken, opened
 from providers.base import Capabilities, ImageRequest, JsonValue, ModelInfo, ReplyRequest, StatusSink
 from providers.fetch import SafeFetch
 from providers.http import Exchange, HttpClient, HttpSettings, checked_base_url, checked_key
@@ -73,6 +73,25 @@ class OpenAISettings(HttpSettings, frozen=True, extra="forbid"):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a question is asked. `complaints`: what was refused of earlier forms of it."""
+
+    body: dict[str, JsonValue]
+    complaints: tuple[str, ...] = ()
+
+    def after(self, refused: ProviderError) -> "_Form":
+        """Without what is refused. Raises the refusal where that is nothing in it, or it was enough."""
+        plain = plainer(self.body, refused.details) if len(self.complaints) < MOST_COMPLAINTS else None
+        if plain:
+            return _Form(plain, (*self.complaints, refused.details))
+        parameter = parameter_in(self.body, refused.details)
+        if not parameter or not isinstance(refused, RequestRefused):
+            raise refused
+        # of a configured parameter
+        raise ParameterRefused(refused.details, retry_after=None, parameter=parameter, **refused.arguments) from None
+
+
 class OpenAI:
     """One server. `name` is its name in the config; every error carries it as `provider`, beside `model`."""
 
@@ -108,7 +127,7 @@ class OpenAI:
         """As in the contract; this protocol tells `status` that the model thinks.
 
         What a model refuses of the parameters, or of our own, is left out: see wire/plainer.py. That further request
-        counts as none, for the first was refused before it cost anything; and the model gets no such one again.
+        counts as none; and the model gets no such one again.
         """
         return opened(self._ask(request), status, provider=self._name, model=request.model)
 
@@ -148,37 +167,18 @@ class OpenAI:
         async with self._drawing.exchange("POST", url, model=model, body=body) as answer:
             return read(await answer.json(MAX_PICTURE_BYTES))
 
-    async def _ask(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
-        first, asking = await self._begin(request)
-        try:
-            yield first
-            async for event in asking:
-                yield event
-        finally:
-            await asking.aclose()
-
-    async def _begin(self, request: ReplyRequest) -> tuple[ReplyEvent, AsyncGenerator[ReplyEvent, None]]:
-        """The first event and those that follow, of the first body that isn't refused."""
+    def _ask(self, request: ReplyRequest) -> AsyncGenerator[ReplyEvent, None]:
         known = self._complaints.get(request.model, ())
-        body = request_body(request, include_usage=self._settings.include_usage)
+        usual = request_body(request, include_usage=self._settings.include_usage)
         for complaint in known:
-            body = plainer(body, complaint) or body
-        learned: tuple[str, ...] = ()
-        plain = body
-        while True:
-            asking = self._ask_with(request, plain)
-            try:
-                first = await anext(asking)
-            except (RequestRefused, Unverified) as refused:
-                plainest = plainer(plain, refused.details) if len(learned) < MOST_COMPLAINTS else None
-                if plainest is None:
-                    raise _of_parameters(refused, plain) from None
-                learned, plain = (*learned, refused.details), plainest
-                continue
-            if learned:  # and it helped
-                self._remember(request.model, (*known, *learned))
-                self._tell_of_change(request.model, body, plain)
-            return first, asking
+            usual = plainer(usual, complaint) or usual
+
+        def taken(form: _Form) -> None:
+            if form.complaints:  # and to give in to them helped
+                self._remember(request.model, (*known, *form.complaints))
+                self._tell_of_change(request.model, usual, form.body)
+
+        return asked_until_taken(_Form(usual), lambda form: self._ask_with(request, form.body), _Form.after, taken)
 
     def _remember(self, model: str, complaints: tuple[str, ...]) -> None:
         self._complaints.pop(model, None)
@@ -229,14 +229,6 @@ def _expect(answer: Exchange, finished: bool, begun: bool) -> None:
         answer.hurry(TRAILER_SECONDS)
     elif not begun:
         answer.paused()
-
-
-def _of_parameters(refused: ProviderError, body: Mapping[str, JsonValue]) -> ProviderError:
-    """The same refusal, as one of a configured parameter if that is what it names."""
-    parameter = parameter_in(body, refused.details)
-    if not parameter or not isinstance(refused, RequestRefused):
-        return refused
-    return ParameterRefused(refused.details, retry_after=None, parameter=parameter, **refused.arguments)
 
 
 def _tell_of_pictures(reader: AnswerReader, model: str) -> None:
