@@ -20,17 +20,6 @@ WORDLESS = sorted(SAMPLES.keys() - CAPTIONED - {"video_note"})
 
 
 @pytest.fixture
-def telegram() -> TelegramServer:
-    """The stand-in as a source of updates: nothing is sent over a network here."""
-    return TelegramServer()
-
-
-@pytest.fixture
-def anna(telegram: TelegramServer) -> Chat:
-    return telegram.private(1001, "Anna", language_code="ru")
-
-
-@pytest.fixture
 def friends(telegram: TelegramServer) -> Chat:
     return telegram.group(-100555)
 

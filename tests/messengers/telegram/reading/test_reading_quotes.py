@@ -18,17 +18,6 @@ CHANNEL: Json = {"id": -100777, "type": "channel", "title": "News"}
 
 
 @pytest.fixture
-def telegram() -> TelegramServer:
-    """The stand-in as a source of updates: nothing is sent over a network here."""
-    return TelegramServer()
-
-
-@pytest.fixture
-def anna(telegram: TelegramServer) -> Chat:
-    return telegram.private(1001, "Anna")
-
-
-@pytest.fixture
 def friends(telegram: TelegramServer) -> Chat:
     return telegram.group(-100555, topics={TOPIC: "Talk"})
 
