@@ -154,7 +154,6 @@ async def _serve(
     program: Program, reception: Reception, tasks: Tasks, ended: asyncio.Event, changes: ConfigChanges
 ) -> None:
     """Take things in until the end is asked for, then give running replies a moment. Raises what ends the program."""
-    gc.collect()
     gc.freeze()  # a look through all that was imported would stop every reply for a sixth of a second
     async with Tasks() as intake:
         for messenger in program.messengers.values():

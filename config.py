@@ -268,7 +268,7 @@ class _Judge:
                 elif isinstance(other, str) and _is_a_list(models[other]):
                     self._add(fault(path, FALLS_BACK_TO_A_LIST))
                 elif other in fallback[:number]:
-                    self._add(fault(path, ("names a model for the second time", LEAVE_OUT[1])))
+                    self._add(fault(path, ("names a model for the second time", LEAVE_OUT)))
 
     def _may_draw(self, provider: object) -> bool:
         """Whether its class has `draw`. Of an unknown type another fault tells."""

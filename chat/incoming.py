@@ -14,7 +14,7 @@ class Address:
     conversations (a topic); `message` is what the answer may reply to. `token` is for messengers that hand out one
     for an answer (Discord's interactions), good until `token_expires_at` (Unix seconds); `answered`: the first answer
     that it is for is another one. `within`: what the place is part of, as `access` in the config names it
-    `guild:77`, `channel:99`). `branch`: a chain of replies, which has a history and a lane of its own, while model
+    (`guild:77`, `channel:99`). `branch`: a chain of replies, which has a history and a lane of its own, while model
     and instructions are the room's. `spot`: where in the place it is, if the messenger has to speak there in another
     way (a Telegram forum's General topic, a thread that only replies belong to).
     """

@@ -95,7 +95,7 @@ class History:
         self._calls: deque[float] = deque(maxlen=REMEMBERED)
         self._refused: deque[float] = deque(maxlen=REFUSALS_REMEMBERED)
         self._in_vain = 0  # tries after a penalty that were refused, since a call was taken
-        self._waits: tuple[float, float] | None = None  # before the last refused call, and after it
+        self._waits = (0.0, math.inf)  # before the last refused call, and after it
         self._longest_wait = math.inf  # that was needed between two calls, by all that was told
 
     def call(self, at: float) -> None:
@@ -139,9 +139,8 @@ class History:
 
     def _slowest(self, known: Limits, used: Limits) -> float:
         """Calls a second below which nobody is helped: so long after a call, the messenger said, it takes another."""
-        if self._waits:
-            before, after = self._waits
-            self._longest_wait = min(self._longest_wait, max(before, 1 / known.per_second) + after)
+        before, after = self._waits
+        self._longest_wait = min(self._longest_wait, max(before, 1 / known.per_second) + after)
         return max(known.slowest, min(used.per_second, 1 / self._longest_wait))
 
 
